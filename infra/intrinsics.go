@@ -1,0 +1,153 @@
+package infra
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// call evaluates one intrinsic function.
+func (e *evaluator) call(name string, argument any, at string) (any, error) {
+	list, _ := argument.([]any)
+	switch name {
+	case "Ref":
+		id, ok := argument.(string)
+		if !ok {
+			return nil, fmt.Errorf("wants a name and got %v", argument)
+		}
+		return e.ref(id)
+	case "Fn::GetAtt":
+		if len(list) != 2 {
+			return nil, fmt.Errorf("wants a resource and an attribute and got %v", argument)
+		}
+		return e.attribute(fmt.Sprint(list[0]), fmt.Sprint(list[1]))
+	case "Fn::Sub":
+		return e.substitute(argument)
+	case "Fn::If":
+		if len(list) != 3 {
+			return nil, fmt.Errorf("wants a condition and two values")
+		}
+		yes, err := e.condition(map[string]any{"Condition": list[0]}, at)
+		if err != nil {
+			return nil, err
+		}
+		if yes {
+			return e.value(list[1], at)
+		}
+		return e.value(list[2], at)
+	case "Fn::Join":
+		if len(list) != 2 {
+			return nil, fmt.Errorf("wants a separator and a list")
+		}
+		parts, err := e.texts(list[1], at)
+		return strings.Join(parts, fmt.Sprint(list[0])), err
+	case "Fn::Select":
+		if len(list) != 2 {
+			return nil, fmt.Errorf("wants an index and a list")
+		}
+		items, err := e.texts(list[1], at)
+		if err != nil {
+			return nil, err
+		}
+		i, err := strconv.Atoi(fmt.Sprint(list[0]))
+		if err != nil || i < 0 || i >= len(items) {
+			return nil, fmt.Errorf("has no item %v of %d", list[0], len(items))
+		}
+		return items[i], nil
+	case "Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or":
+		return e.condition(map[string]any{name: argument}, at)
+	}
+	return nil, fmt.Errorf("is not evaluated here")
+}
+
+// condition evaluates a condition, given by name or as a function.
+func (e *evaluator) condition(v any, at string) (bool, error) {
+	m, _ := v.(map[string]any)
+	if name, ok := m["Condition"]; ok {
+		// CloudFormation itself refuses conditions that go in a circle, so
+		// this ends for every template that can be deployed.
+		named, ok := e.Conditions[fmt.Sprint(name)]
+		if !ok {
+			return false, fmt.Errorf("there is no condition %v", name)
+		}
+		return e.condition(named, "Conditions."+fmt.Sprint(name))
+	}
+	name, argument, ok := intrinsic(v)
+	list, _ := argument.([]any)
+	if !ok || len(list) == 0 {
+		return false, fmt.Errorf("%v is not a condition", v)
+	}
+	if name == "Fn::Equals" {
+		if len(list) != 2 {
+			return false, fmt.Errorf("%s wants two values", name)
+		}
+		left, err := e.text(list[0], at)
+		if err != nil {
+			return false, err
+		}
+		right, err := e.text(list[1], at)
+		return left == right, err
+	}
+	var yes int
+	for _, item := range list {
+		ok, err := e.condition(item, at)
+		if err != nil {
+			return false, err
+		}
+		if ok {
+			yes++
+		}
+	}
+	switch name {
+	case "Fn::Not":
+		return yes == 0, nil
+	case "Fn::And":
+		return yes == len(list), nil
+	case "Fn::Or":
+		return yes > 0, nil
+	}
+	return false, fmt.Errorf("%s is not a condition", name)
+}
+
+// texts evaluates a list to texts.
+func (e *evaluator) texts(v any, at string) ([]string, error) {
+	value, err := e.value(v, at)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := value.([]any)
+	if !ok {
+		return nil, fmt.Errorf("wants a list and got %v", value)
+	}
+	parts := make([]string, len(list))
+	for i, item := range list {
+		parts[i] = fmt.Sprint(item)
+	}
+	return parts, nil
+}
+
+// substitute fills the ${…} of a text: a name like Ref, a name with a dot like
+// GetAtt, and "${!x}" stands for "${x}" itself. The form with a map of its own
+// variables is not read: the templates do without.
+func (e *evaluator) substitute(argument any) (any, error) {
+	text, ok := argument.(string)
+	if !ok {
+		return nil, fmt.Errorf("wants one text and got %v", argument)
+	}
+	var failed error
+	text = placeholder.ReplaceAllStringFunc(text, func(found string) string {
+		name := found[2 : len(found)-1]
+		var value any
+		var err error
+		if id, attribute, dotted := strings.Cut(name, "."); dotted {
+			value, err = e.attribute(id, attribute)
+		} else {
+			value, err = e.ref(name)
+		}
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return fmt.Sprint(value)
+	})
+	return strings.ReplaceAll(text, "${!", "${"), failed
+}

@@ -1,0 +1,131 @@
+package faults
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Process is a function's process as the proxy needs to know it.
+type Process interface {
+	Function() string
+	ID() int
+	Invocation() string
+	Kill()
+}
+
+// A Proxy passes calls on to services. Its zero value is not ready; see [New].
+type Proxy struct {
+	services map[string]http.Handler
+	listener net.Listener
+	server   *http.Server
+	rule     atomic.Pointer[Rule]
+	peers    sync.Map // "function/id" to *peer
+	record   record
+}
+
+// peer is a process and what it has called.
+type peer struct {
+	process    Process
+	mu         sync.Mutex
+	invocation string
+	calls      int
+}
+
+// New opens a proxy on a free port of 127.0.0.1 before the named services.
+// A service sees requests without the part of the path that names the process.
+func New(services map[string]http.Handler) (*Proxy, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("opening the fault proxy: %w", err)
+	}
+	p := &Proxy{services: services, listener: l}
+	p.record.totals = make(map[string]int)
+	p.server = &http.Server{Handler: p}
+	go func() { _ = p.server.Serve(l) }()
+	return p, nil
+}
+
+// Attach makes a process known and returns the base URL under which it finds the
+// services: base/dynamodb, base/ses and so on.
+func (p *Proxy) Attach(process Process) string {
+	key := process.Function() + "/" + strconv.Itoa(process.ID())
+	p.peers.Store(key, &peer{process: process})
+	return "http://" + p.listener.Addr().String() + "/" + key
+}
+
+// Set puts a rule in force for all calls from now on. Nil takes it away.
+func (p *Proxy) Set(rule Rule) {
+	if rule == nil {
+		p.rule.Store(nil)
+		return
+	}
+	p.rule.Store(&rule)
+}
+
+// Close stops the proxy.
+func (p *Proxy) Close() { _ = p.server.Close() }
+
+// ServeHTTP takes a call apart: /function/instance/service/rest.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	parts := strings.SplitN(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/", 4)
+	if len(parts) < 3 {
+		http.NotFound(w, r)
+		return
+	}
+	known, ok := p.peers.Load(parts[0] + "/" + parts[1])
+	service := p.services[parts[2]]
+	if !ok || service == nil {
+		http.NotFound(w, r)
+		return
+	}
+	rest := "/"
+	if len(parts) == 4 {
+		rest += parts[3]
+	}
+	from := known.(*peer)
+	r.URL.Path, r.URL.RawPath = rest, ""
+
+	c := Call{
+		At: time.Now(), Service: parts[2], Operation: operation(r, parts[2], rest),
+		Function: from.process.Function(), Instance: from.process.ID(),
+	}
+	c.Invocation, c.N = from.count()
+	c.Total = p.record.add(c)
+	rule := p.rule.Load()
+	if rule == nil {
+		service.ServeHTTP(w, r)
+		return
+	}
+	p.judge(w, r, c, *rule, service, from.process)
+}
+
+// count numbers a call within the invocation that it belongs to.
+func (f *peer) count() (invocation string, n int) {
+	invocation = f.process.Invocation()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if invocation != f.invocation {
+		f.invocation, f.calls = invocation, 0
+	}
+	f.calls++
+	return invocation, f.calls
+}
+
+// operation names what a request asks for. The JSON protocols say it in a
+// header, SES in its path.
+func operation(r *http.Request, service, path string) string {
+	if _, op, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
+		return op
+	}
+	if service == SES && r.Method == http.MethodPost && path == "/v2/email/outbound-emails" {
+		return "SendEmail"
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return name
+}

@@ -1,0 +1,294 @@
+package infra
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// permitted is everything that each function may do, beside writing its own
+// log and its traces: an action, the resource, and the condition if there is
+// one. It is written out a second time here so that a right is never widened
+// by a change of the template alone.
+var permitted = map[string]string{
+	"alerts": `
+dynamodb:BatchGetItem table/Tokens
+dynamodb:BatchGetItem table/Workspaces
+dynamodb:GetItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*
+dynamodb:GetItem table/Tokens
+dynamodb:GetItem table/Workspaces
+dynamodb:PutItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*
+dynamodb:PutItem table/Ledger
+dynamodb:UpdateItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*
+dynamodb:UpdateItem table/Tokens
+secretsmanager:GetSecretValue secret:github`,
+	"introspect": `
+dynamodb:GetItem table/Tokens
+dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attributes hash,last_used_on; StringEqualsIfExists dynamodb:ReturnValues NONE`,
+	"notify": `
+dynamodb:DescribeStream table/Ledger/stream/local
+dynamodb:GetItem table/Ledger
+dynamodb:GetItem table/Ledger/index/owing
+dynamodb:GetRecords table/Ledger/stream/local
+dynamodb:GetShardIterator table/Ledger/stream/local
+dynamodb:ListStreams table/Ledger/stream/*
+dynamodb:Query table/Ledger
+dynamodb:Query table/Ledger/index/owing
+dynamodb:Query table/Workspaces
+dynamodb:UpdateItem table/Ledger if ForAllValues:StringEquals dynamodb:Attributes workspace,seq,owes,mail; StringEqualsIfExists dynamodb:ReturnValues NONE,UPDATED_OLD,UPDATED_NEW
+ses:SendEmail configuration-set/ConfigurationSet if StringEquals ses:FromAddress security@acme.example
+ses:SendEmail identity/acme.example if StringEquals ses:FromAddress security@acme.example
+sqs:SendMessage NotifyDeadLetters
+sqs:SendMessage NotifyStreamDeadLetters`,
+	"tokens": `
+dynamodb:GetItem table/Tokens
+dynamodb:GetItem table/Workspaces
+dynamodb:PutItem table/Ledger
+dynamodb:PutItem table/Tokens
+dynamodb:Query table/Tokens/index/by-workspace
+dynamodb:Query table/Workspaces
+dynamodb:UpdateItem table/Tokens`,
+	"workspaces": `
+dynamodb:GetItem table/Workspaces
+dynamodb:PutItem table/Ledger
+dynamodb:PutItem table/Workspaces
+dynamodb:Query table/Ledger
+dynamodb:Query table/Workspaces
+dynamodb:UpdateItem table/Workspaces`,
+}
+
+// statement is one of a policy, evaluated.
+type statement struct {
+	sid                string
+	actions, resources []string
+	condition          string // sorted, "" for none
+	all                map[string]any
+}
+
+// list reads what a policy lets be one text or several.
+func list(v any) []string {
+	if many, ok := v.([]any); ok {
+		texts := make([]string, len(many))
+		for i, one := range many {
+			texts[i] = fmt.Sprint(one)
+		}
+		return texts
+	}
+	return []string{fmt.Sprint(v)}
+}
+
+func statements(document any) (all []statement) {
+	d, _ := document.(map[string]any)
+	written, _ := d["Statement"].([]any)
+	for _, w := range written {
+		s := statement{all: w.(map[string]any)}
+		s.sid, _ = s.all["Sid"].(string)
+		s.actions, s.resources = list(s.all["Action"]), list(s.all["Resource"])
+		conditions, _ := s.all["Condition"].(map[string]any)
+		var parts []string
+		for _, operator := range slices.Sorted(maps.Keys(conditions)) {
+			keys := conditions[operator].(map[string]any)
+			for _, key := range slices.Sorted(maps.Keys(keys)) {
+				parts = append(parts, operator+" "+key+" "+strings.Join(list(keys[key]), ","))
+			}
+		}
+		s.condition = strings.Join(parts, "; ")
+		all = append(all, s)
+	}
+	return all
+}
+
+// policies returns all statements of a role's own policies.
+func policies(e *evaluator, r resource) ([]statement, error) {
+	value, err := e.value(r.Properties["Policies"], r.ID)
+	if err != nil {
+		return nil, err
+	}
+	var all []statement
+	written, _ := value.([]any)
+	for _, policy := range written {
+		all = append(all, statements(policy.(map[string]any)["PolicyDocument"])...)
+	}
+	return all, nil
+}
+
+// lines writes statements out one action and one resource at a time.
+func lines(all []statement) []string {
+	var out []string
+	for _, s := range all {
+		for _, action := range s.actions {
+			for _, arn := range s.resources {
+				parts := strings.SplitN(arn, ":", 6)
+				line := action + " " + parts[len(parts)-1]
+				if s.condition != "" {
+					line += " if " + s.condition
+				}
+				out = append(out, line)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// checkPermissions compares each role with permitted, line by line.
+func checkPermissions(p project) (complaints []string) {
+	e, err := p.root()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for name, f := range functions(e) {
+		noun := strings.TrimSuffix(f.ID, "Function")
+		role, _ := e.resource(noun + "Role")
+		all, err := policies(e, role)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		want := append(strings.Split(strings.TrimSpace(permitted[name]), "\n"),
+			"logs:CreateLogStream log-group:"+noun+"Logs:*", "logs:PutLogEvents log-group:"+noun+"Logs:*",
+			"xray:PutTelemetryRecords *", "xray:PutTraceSegments *")
+		got := lines(all)
+		for _, line := range got {
+			if !slices.Contains(want, line) {
+				complaints = append(complaints, name+": unexpected "+line)
+			}
+		}
+		for _, line := range want {
+			if !slices.Contains(got, line) {
+				complaints = append(complaints, name+": missing "+line)
+			}
+		}
+	}
+	return complaints
+}
+
+// checkRoles looks at all roles alike: one each, nothing granted by wildcard,
+// and nothing from outside what permitted sees.
+func checkRoles(p project) (complaints []string) {
+	e, err := p.root()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for name, f := range functions(e) {
+		own := strings.TrimSuffix(f.ID, "Function") + "Role"
+		if !reflect.DeepEqual(f.Properties["Role"], map[string]any{"Fn::GetAtt": []any{own, "Arn"}}) {
+			complaints = append(complaints, f.ID+": its role is not "+own)
+		}
+		if f.Properties["Policies"] != nil {
+			complaints = append(complaints, f.ID+": its rights stand beside its role")
+		}
+		role, _ := e.resource(own)
+		if got, err := e.text(role.Properties["RoleName"], own); err != nil || got != "safekeep-"+name {
+			complaints = append(complaints, fmt.Sprintf("%s: is named %q, which the key policy does not know (%v)", own, got, err))
+		}
+	}
+	for id := range e.Resources {
+		r, _ := e.resource(id)
+		if r.Type != "AWS::IAM::Role" {
+			continue
+		}
+		if r.Properties["ManagedPolicyArns"] != nil {
+			complaints = append(complaints, id+": takes rights from a policy that others may change")
+		}
+		all, err := policies(e, r)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		for _, s := range all {
+			for _, action := range s.actions {
+				if strings.ContainsAny(action, "*?") {
+					complaints = append(complaints, id+": "+action+" is a wildcard")
+				}
+				// Traces are the only thing here that has no resource of its own.
+				if slices.Contains(s.resources, "*") && !strings.HasPrefix(action, "xray:") {
+					complaints = append(complaints, id+": "+action+" on everything")
+				}
+			}
+			if s.all["Effect"] != "Allow" || s.all["NotAction"] != nil || s.all["NotResource"] != nil {
+				complaints = append(complaints, id+": "+s.sid+" is not a plain permission")
+			}
+		}
+	}
+	return complaints
+}
+
+// checkKeyPolicy sees that the tables' key opens for the functions alone, and
+// through DynamoDB alone.
+func checkKeyPolicy(p project) (complaints []string) {
+	root, err := p.root()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	e, err := p.inner("Data")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	key, _ := e.resource("TablesKey")
+	policy, err := e.value(key.Properties["KeyPolicy"], key.ID)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var roles []string
+	for name := range functions(root) {
+		roles = append(roles, "arn:aws:iam::000000000000:role/safekeep-"+name)
+	}
+	slices.Sort(roles)
+	for _, s := range statements(policy) {
+		through := strings.Contains(s.condition, "StringEquals kms:CallerAccount 000000000000; StringEquals kms:ViaService dynamodb.us-east-1.amazonaws.com")
+		for _, action := range s.actions {
+			if strings.Contains(action, "*") {
+				complaints = append(complaints, s.sid+": "+action+" is a wildcard")
+			}
+			opens := slices.Contains([]string{"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"}, action)
+			if opens && !through {
+				complaints = append(complaints, s.sid+" lets "+action+" through outside DynamoDB")
+			}
+		}
+		if reflect.DeepEqual(s.all["Principal"], map[string]any{"AWS": "*"}) &&
+			!strings.HasPrefix(s.condition, "ArnEquals aws:PrincipalArn "+strings.Join(roles, ",")+"; ") {
+			complaints = append(complaints, s.sid+": the key is not for the functions and nobody else: "+s.condition)
+		}
+	}
+	return complaints
+}
+
+// checkCallers sees that every private URL is in one caller policy, and that
+// none of them lets a caller invoke past the URL, which would let it write the
+// event, and with it the identity, itself.
+func checkCallers(p project) (complaints []string) {
+	e, err := p.root()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	reached := map[string]int{}
+	for id := range e.Resources {
+		r, _ := e.resource(id)
+		if r.Type != "AWS::IAM::ManagedPolicy" {
+			continue
+		}
+		document, err := e.value(r.Properties["PolicyDocument"], id)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		for _, line := range lines(statements(document)) {
+			action, rest, _ := strings.Cut(line, " ")
+			function, condition, _ := strings.Cut(rest, " if ")
+			want := map[string]string{
+				"lambda:InvokeFunctionUrl": "StringEquals lambda:FunctionUrlAuthType AWS_IAM",
+				"lambda:InvokeFunction":    "Bool lambda:InvokedViaFunctionUrl true",
+			}[action]
+			if want == "" || condition != want {
+				complaints = append(complaints, fmt.Sprintf("%s: %s under the condition %q", id, action, condition))
+			}
+			reached[strings.TrimPrefix(function, "function:")]++
+		}
+	}
+	for name, r := range functions(e) {
+		if want := map[bool]int{true: 2}[urls[name] == "AWS_IAM"]; reached[r.ID] != want {
+			complaints = append(complaints, fmt.Sprintf("%s: stands in %d statements of caller policies and should in %d", r.ID, reached[r.ID], want))
+		}
+	}
+	return complaints
+}

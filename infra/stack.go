@@ -1,0 +1,232 @@
+// Package infra reads the SAM template and its nested stacks and says what
+// they make, so that the local stack and the tests build exactly what is
+// deployed: the functions with their settings, and the tables.
+//
+// It evaluates intrinsic functions and knows no more of CloudFormation than
+// these templates use. What it does not know is an error that names the place,
+// never a guess. No Lambda imports it.
+package infra
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Stack is what a deployment with certain parameters makes.
+type Stack struct {
+	Functions []Function // by name
+	Tables    []Table    // by name
+}
+
+// Function is one Lambda.
+type Function struct {
+	// Name is its folder under functions/, "alerts".
+	Name string
+	// LogicalID is its name in template.yaml.
+	LogicalID string
+	Timeout   time.Duration
+	MemoryMB  int
+	// Environment holds all its variables, those of Globals too. The names
+	// that AWS sets by itself are not among them.
+	Environment map[string]string
+	// URLAuth is "NONE" for a public Function URL, "AWS_IAM" for a private
+	// one, and empty when it has none.
+	URLAuth   string
+	Streams   []Stream   // by the names of the events
+	Schedules []Schedule // by name
+}
+
+// Stream is a table's stream that a function works off.
+type Stream struct {
+	Table            string // its name
+	BatchSize        int
+	BatchingWindow   time.Duration // how long to wait for a batch to fill
+	MaxAttempts      int           // the first one and the retries; 0: without end
+	StartingPosition string        // "TRIM_HORIZON" or "LATEST"
+	// Filters are JSON event patterns; a record that fits any of them is
+	// handed over. None at all lets everything pass.
+	Filters []string
+}
+
+// Schedule invokes a function at certain times.
+type Schedule struct {
+	Name       string // of the event in the template
+	Expression string // "rate(1 minute)" or "cron(…)", in UTC
+	// Input is the payload as written, with placeholders of EventBridge
+	// Scheduler such as <aws.scheduler.scheduled-time> still in it.
+	Input string
+}
+
+// Load reads template.yaml and its nested stacks under root (the repo's top
+// folder), evaluated with parameters laid over the defaults. Every parameter
+// without a default needs a value. The patterns that parameters must match
+// when deployed are not applied, so a local address may stand for a public one.
+func Load(root string, parameters map[string]string) (*Stack, error) {
+	return load(os.DirFS(root), parameters)
+}
+
+func load(files fs.FS, parameters map[string]string) (*Stack, error) {
+	e, err := newEvaluator(files, "template.yaml", "safekeep", parameters)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{}
+	if err := s.collect(e); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(s.Functions, func(a, b Function) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Tables, func(a, b Table) int { return cmp.Compare(a.Name, b.Name) })
+	return s, nil
+}
+
+// Function returns the function of a folder under functions/.
+func (s *Stack) Function(name string) (Function, bool) {
+	i := slices.IndexFunc(s.Functions, func(f Function) bool { return f.Name == name })
+	if i < 0 {
+		return Function{}, false
+	}
+	return s.Functions[i], true
+}
+
+// Table returns the table of a name.
+func (s *Stack) Table(name string) (Table, bool) {
+	i := slices.IndexFunc(s.Tables, func(t Table) bool { return t.Name == name })
+	if i < 0 {
+		return Table{}, false
+	}
+	return s.Tables[i], true
+}
+
+func (s *Stack) collect(e *evaluator) error {
+	for _, id := range slices.Sorted(maps.Keys(e.Resources)) {
+		r, _ := e.resource(id)
+		if made, err := e.exists(r.All, "Resources."+id); err != nil || !made {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		switch r.Type {
+		case functionType:
+			f, err := e.function(r)
+			if err != nil {
+				return err
+			}
+			s.Functions = append(s.Functions, f)
+		case tableType:
+			t, err := e.table(r)
+			if err != nil {
+				return err
+			}
+			s.Tables = append(s.Tables, t)
+		case nestedType:
+			inner, err := e.nest(r)
+			if err != nil {
+				return err
+			}
+			if err := s.collect(inner); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// properties evaluates a resource's properties into a struct whose fields are
+// named as the template names them.
+func (e *evaluator) properties(r resource, into any) error {
+	at := "Resources." + r.ID + ".Properties"
+	value, err := e.value(r.Properties, at)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(value)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", e.file, at, err)
+	}
+	return nil
+}
+
+type event struct {
+	Type       string
+	Properties struct {
+		Stream, StartingPosition       string
+		BatchSize                      int
+		MaximumBatchingWindowInSeconds int
+		MaximumRetryAttempts           *int
+		FilterCriteria                 struct{ Filters []struct{ Pattern string } }
+		ScheduleExpression, Input      string
+	}
+}
+
+func (e *evaluator) function(r resource) (Function, error) {
+	if globals, ok := e.Globals["Function"].(map[string]any); ok {
+		r.Properties = laidOver(globals, r.Properties)
+	}
+	var p struct {
+		CodeUri             string //nolint:revive // as the template spells it
+		Timeout, MemorySize int
+		Environment         struct{ Variables map[string]any }
+		FunctionUrlConfig   struct{ AuthType string } //nolint:revive // as above
+		Events              map[string]event
+	}
+	if err := e.properties(r, &p); err != nil {
+		return Function{}, err
+	}
+	f := Function{
+		Name: path.Base(p.CodeUri), LogicalID: r.ID, MemoryMB: p.MemorySize, URLAuth: p.FunctionUrlConfig.AuthType,
+		Timeout: time.Duration(p.Timeout) * time.Second, Environment: map[string]string{},
+	}
+	for name, value := range p.Environment.Variables {
+		f.Environment[name] = fmt.Sprint(value)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Events)) {
+		switch event := p.Events[name].Properties; p.Events[name].Type {
+		case "DynamoDB":
+			_, table, _ := strings.Cut(event.Stream, ":table/")
+			table, _, _ = strings.Cut(table, "/")
+			stream := Stream{
+				Table: table, BatchSize: event.BatchSize, StartingPosition: event.StartingPosition,
+				BatchingWindow: time.Duration(event.MaximumBatchingWindowInSeconds) * time.Second,
+			}
+			if retries := event.MaximumRetryAttempts; retries != nil {
+				stream.MaxAttempts = 1 + *retries
+			}
+			for _, filter := range event.FilterCriteria.Filters {
+				stream.Filters = append(stream.Filters, filter.Pattern)
+			}
+			f.Streams = append(f.Streams, stream)
+		case "ScheduleV2":
+			f.Schedules = append(f.Schedules, Schedule{Name: name, Expression: event.ScheduleExpression, Input: event.Input})
+		default:
+			return Function{}, fmt.Errorf("%s: Resources.%s: events of type %q are not known here", e.file, r.ID, p.Events[name].Type)
+		}
+	}
+	return f, nil
+}
+
+// laidOver merges as SAM merges Globals: a function's own value wins, and maps
+// are merged key by key.
+func laidOver(below, above map[string]any) map[string]any {
+	merged := maps.Clone(below)
+	for key, value := range above {
+		lower, ok := merged[key].(map[string]any)
+		upper, both := value.(map[string]any)
+		if ok && both {
+			value = laidOver(lower, upper)
+		}
+		merged[key] = value
+	}
+	return merged
+}

@@ -1,0 +1,121 @@
+package alert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"safekeep/shared/dynamo"
+)
+
+// How often the stack as a whole asks a host for its keys: at most
+// fetchBurst at once, and after that one every fetchEvery.
+const (
+	fetchEvery = 10 * time.Second
+	fetchBurst = 10
+	// leaseFor is how long one fetch may take, so how long the others wait
+	// for an instance that died over it.
+	leaseFor = 7 * time.Second
+)
+
+// EphemeraShelf shares one host's keys in the Ephemera table, under
+// "hostkey#<host>", the only keys that function alerts may write there.
+type EphemeraShelf struct {
+	Client *dynamodb.Client
+	Table  string
+	Host   string
+	// URL is where the keys come from. Keys from another address are not
+	// this host's.
+	URL string
+}
+
+func (s *EphemeraShelf) key() dynamo.Item { return dynamo.Item{"key": dynamo.S("hostkey#" + s.Host)} }
+
+func (s *EphemeraShelf) read(ctx context.Context) (dynamo.Item, error) {
+	out, err := s.Client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: s.key(), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, fmt.Errorf("reading the shared keys of %s: %w", s.Host, err)
+	}
+	return out.Item, nil
+}
+
+// Load implements Shelf.
+func (s *EphemeraShelf) Load(ctx context.Context) (*KeySet, error) {
+	item, err := s.read(ctx)
+	if err != nil || dynamo.Text(item, "document") == "" || dynamo.Text(item, "url") != s.URL {
+		return nil, err
+	}
+	return &KeySet{
+		Document: []byte(dynamo.Text(item, "document")),
+		ETag:     dynamo.Text(item, "etag"),
+		Began:    dynamo.TimeOf(item, "began_at"),
+	}, nil
+}
+
+// Lease implements Shelf. The budget is a leaky bucket in one number, the time
+// at which it will have run empty (the generic cell rate algorithm).
+func (s *EphemeraShelf) Lease(ctx context.Context, now time.Time) (granted, wait bool, err error) {
+	item, err := s.read(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	ms := now.UnixMilli()
+	if dynamo.Number(item, "lease_until") > ms {
+		return false, true, nil
+	}
+	empty := dynamo.Number(item, "empty_at")
+	next := max(empty, ms) + fetchEvery.Milliseconds()
+	if next-ms > fetchBurst*fetchEvery.Milliseconds() {
+		return false, false, nil
+	}
+	err = dynamo.Update(ctx, s.Client, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: s.key(),
+		UpdateExpression:    aws.String("SET empty_at = :next, lease_until = :until"),
+		ConditionExpression: aws.String("(attribute_not_exists(empty_at) OR empty_at = :empty) AND (attribute_not_exists(lease_until) OR lease_until <= :now)"),
+		ExpressionAttributeValues: dynamo.Item{
+			":next": dynamo.N(next), ":empty": dynamo.N(empty), ":now": dynamo.N(ms),
+			":until": dynamo.N(now.Add(leaseFor).UnixMilli()),
+		},
+	})
+	if errors.Is(err, dynamo.ErrCondition) {
+		return false, true, nil // somebody else was a moment faster
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("leasing the fetch of the keys of %s: %w", s.Host, err)
+	}
+	return true, false, nil
+}
+
+// Store implements Shelf.
+func (s *EphemeraShelf) Store(ctx context.Context, set *KeySet) error {
+	err := dynamo.Update(ctx, s.Client, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: s.key(),
+		UpdateExpression: aws.String("SET #document = :document, etag = :etag, began_at = :began, #url = :url, expires_at = :expires REMOVE lease_until"),
+		// A slow instance does not put an older set over a newer one.
+		ConditionExpression:      aws.String("attribute_not_exists(began_at) OR began_at < :began OR #url <> :url"),
+		ExpressionAttributeNames: map[string]string{"#document": "document", "#url": "url"},
+		ExpressionAttributeValues: dynamo.Item{
+			":document": dynamo.S(string(set.Document)), ":etag": dynamo.S(set.ETag), ":began": dynamo.Time(set.Began),
+			":url": dynamo.S(s.URL), ":expires": dynamo.N(set.Began.Add(servedFor).Unix()),
+		},
+	})
+	if err != nil && !errors.Is(err, dynamo.ErrCondition) {
+		return fmt.Errorf("sharing the keys of %s: %w", s.Host, err)
+	}
+	return nil
+}
+
+// Release implements Shelf.
+func (s *EphemeraShelf) Release(ctx context.Context) error {
+	err := dynamo.Update(ctx, s.Client, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: s.key(), UpdateExpression: aws.String("REMOVE lease_until"),
+	})
+	if err != nil {
+		return fmt.Errorf("releasing the lease on the keys of %s: %w", s.Host, err)
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+// Package identity states which ids the company may bring: those of its
+// workspaces and users. Safekeep makes its own ids elsewhere.
+package identity
+
+import (
+	"strings"
+
+	"safekeep/shared/problem"
+)
+
+// MaxLength is the longest id in bytes.
+const MaxLength = 128
+
+// punctuation is what an id may hold beside letters and digits. '#' is left
+// out on purpose: the tables join ids with it.
+const punctuation = "._~@|:-"
+
+// Check returns a problem naming field unless id is 1 to 128 characters of
+// A-Z a-z 0-9 . _ ~ @ | : - and not "." or "..", which no path can carry.
+func Check(field, id string) error {
+	if id == "" {
+		return problem.Field(field, "is missing; give 1 to 128 characters of A-Z a-z 0-9 "+punctuation)
+	}
+	if len(id) > MaxLength {
+		return problem.Field(field, "is longer than 128 characters")
+	}
+	if id == "." || id == ".." {
+		return problem.Field(field, "cannot be only dots, because no path can carry that")
+	}
+	for i := range len(id) {
+		c := id[i]
+		alphanumeric := '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		if !alphanumeric && strings.IndexByte(punctuation, c) < 0 {
+			return problem.Field(field, "may hold only A-Z a-z 0-9 "+punctuation)
+		}
+	}
+	return nil
+}

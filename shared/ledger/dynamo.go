@@ -1,0 +1,130 @@
+package ledger
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"safekeep/shared/dynamo"
+	"safekeep/shared/problem"
+)
+
+// Shards is how many values the index of debts is spread over, so that no
+// single index key takes all the writes of a busy minute.
+const Shards = 16
+
+// OwingIndex lists the entries that owe a mail, by shard.
+const OwingIndex = "owing"
+
+// Store reads and writes the Ledger table.
+type Store struct {
+	Client *dynamodb.Client
+	Table  string
+	// Retention is how long entries are kept; 0 is for ever.
+	Retention time.Duration
+}
+
+// Put returns the write of an entry, to be part of the transaction that makes
+// the change.
+func (s *Store) Put(e Entry) types.TransactWriteItem {
+	item := dynamo.Item{
+		"workspace": dynamo.S(e.Workspace),
+		"seq":       dynamo.S(e.Seq),
+		"at":        dynamo.Time(e.At),
+		"kind":      dynamo.S(string(e.Kind)),
+		"actor":     dynamo.S(e.Actor),
+		"subject":   dynamo.S(e.Subject),
+		"detail":    dynamo.S(string(e.Detail)),
+	}
+	if e.Version > 0 {
+		item["version"] = dynamo.N(e.Version)
+	}
+	if e.Owes {
+		item["owes"] = dynamo.S(Shard(rand.N(Shards)))
+		// notify keeps its own notes here and may touch nothing else.
+		item["mail"] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{}}
+	}
+	if e.Report != "" {
+		item["report"] = dynamo.S(e.Report)
+		item["report_size"] = dynamo.N(int64(e.ReportSize))
+	}
+	if s.Retention > 0 {
+		item["purge_at"] = dynamo.N(e.At.Add(s.Retention).Unix())
+	}
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: &s.Table, Item: item,
+		// An entry is never overwritten, whatever goes wrong elsewhere.
+		ConditionExpression: aws.String("attribute_not_exists(seq)"),
+	}}
+}
+
+// Shard names a shard of the index of debts, 0 to Shards-1.
+func Shard(n int) string { return fmt.Sprintf("%02d", n) }
+
+// List returns a page of a workspace's entries, newest first, and the cursor
+// of the next page, empty at the end.
+func (s *Store) List(ctx context.Context, workspace, cursor string, limit int) ([]Entry, string, error) {
+	// Entries are ULIDs, which begin with 0 to 7. Markers of things that may
+	// happen only once share the table and begin with a letter.
+	last := "8"
+	if cursor != "" {
+		seq, err := base64.RawURLEncoding.DecodeString(cursor)
+		if err != nil || SeqTime(string(seq)).IsZero() {
+			return nil, "", problem.Field("cursor", "is not one that this list gave out")
+		}
+		last = string(seq)
+	}
+	query := &dynamodb.QueryInput{
+		TableName:              &s.Table,
+		KeyConditionExpression: aws.String("workspace = :w AND seq BETWEEN :first AND :last"),
+		ExpressionAttributeValues: dynamo.Item{
+			":w": dynamo.S(workspace), ":first": dynamo.S("0"), ":last": dynamo.S(last),
+		},
+		ScanIndexForward: aws.Bool(false),
+		ConsistentRead:   aws.Bool(true),
+	}
+	var entries []Entry
+	// BETWEEN includes the cursor itself, so one more is read and dropped; one
+	// further tells whether there is a next page.
+	for want := limit + 2; len(entries) < want; {
+		query.Limit = aws.Int32(int32(want - len(entries)))
+		out, err := s.Client.Query(ctx, query)
+		if err != nil {
+			return nil, "", fmt.Errorf("listing the ledger: %w", err)
+		}
+		for _, item := range out.Items {
+			if e := Decode(item); cursor == "" || e.Seq < last {
+				entries = append(entries, e)
+			}
+		}
+		if query.ExclusiveStartKey = out.LastEvaluatedKey; query.ExclusiveStartKey == nil {
+			break
+		}
+	}
+	if len(entries) <= limit {
+		return entries, "", nil
+	}
+	entries = entries[:limit]
+	return entries, base64.RawURLEncoding.EncodeToString([]byte(entries[limit-1].Seq)), nil
+}
+
+// Decode reads an entry from its item, as stored or as a stream shows it.
+// What is missing stays empty: an entry written by a later release is still
+// listed.
+func Decode(item dynamo.Item) Entry {
+	return Entry{
+		Workspace: dynamo.Text(item, "workspace"), Seq: dynamo.Text(item, "seq"), At: dynamo.TimeOf(item, "at"),
+		Kind: Kind(dynamo.Text(item, "kind")), Actor: dynamo.Text(item, "actor"),
+		Subject: dynamo.Text(item, "subject"), Version: dynamo.Number(item, "version"),
+		Detail: json.RawMessage(dynamo.Text(item, "detail")),
+		Owes:   dynamo.Text(item, "owes") != "",
+		Report: dynamo.Text(item, "report"), ReportSize: int(dynamo.Number(item, "report_size")),
+	}
+}

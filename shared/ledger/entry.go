@@ -1,0 +1,98 @@
+// Package ledger is the story of every workspace: one immutable entry for
+// every change that anybody may ask about later.
+//
+// An entry is written in the same transaction as the change it tells of. So it
+// is the audit trail an admin reads, the outbox that mails are driven by (an
+// entry that owes a mail says so), and the source of the figures.
+package ledger
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Kind is what happened, dotted and in the past tense.
+type Kind string
+
+// What can have happened so far.
+const (
+	WorkspaceCreated Kind = "workspace.created"
+	WorkspaceChanged Kind = "workspace.changed"
+	MemberAdded      Kind = "member.added"
+	MemberChanged    Kind = "member.changed"
+	MemberLeft       Kind = "member.left"
+	TokenIssued      Kind = "token.issued"
+	TokenExposed     Kind = "token.exposed" // found in public; owes a mail
+	TokenSighted     Kind = "token.sighted" // found again, at another place
+	TokenRevoked     Kind = "token.revoked"
+)
+
+// Entry is one line of the story.
+type Entry struct {
+	Workspace string
+	// Seq is a ULID by the wall clock of whoever wrote the entry. It orders a
+	// listing; it is not the order of commits, for that see Version.
+	Seq string
+	// At is when it happened: for a scheduled run, its scheduled time.
+	At   time.Time
+	Kind Kind
+	// Actor is who did it: a person or IAM principal, "github", "gitlab" or "safekeep".
+	Actor string
+	// Subject is what it happened to: a token's id, a user, the workspace.
+	Subject string
+	// Version is the subject's version after the change, 0 for subjects that
+	// have none. Replaying a subject's entries goes by it.
+	Version int64
+	// Detail is a JSON object; its shape depends on Kind. It never holds a
+	// secret or a mail address.
+	Detail json.RawMessage
+	// Owes says that somebody has to be told by mail.
+	Owes bool
+	// Report is the digest of the leak report this entry comes from, and
+	// ReportSize how many entries of this workspace that report is expected
+	// to make, so that they are told in one mail.
+	Report     string
+	ReportSize int
+}
+
+// New returns an entry about a change made at the given time, its detail
+// encoded as JSON. Detail must be a struct or map that encodes to an object.
+func New(workspace string, at time.Time, kind Kind, actor, subject string, detail any) Entry {
+	text, err := json.Marshal(detail)
+	if err != nil { // details are our own plain structs
+		panic(fmt.Sprintf("detail of %s: %v", kind, err))
+	}
+	return Entry{
+		Workspace: workspace, Seq: NewSeq(), At: at.UTC(), Kind: kind,
+		Actor: actor, Subject: subject, Detail: text,
+	}
+}
+
+var entropy = struct {
+	sync.Mutex
+	io.Reader
+}{Reader: ulid.Monotonic(rand.Reader, 0)}
+
+// NewSeq returns the next ULID: by the wall clock, and within this process
+// strictly growing.
+func NewSeq() string {
+	entropy.Lock()
+	defer entropy.Unlock()
+	return ulid.MustNew(ulid.Now(), entropy.Reader).String()
+}
+
+// SeqTime returns when a seq was made, to the millisecond, or the zero time
+// when it is no ULID.
+func SeqTime(seq string) time.Time {
+	id, err := ulid.ParseStrict(seq)
+	if err != nil {
+		return time.Time{}
+	}
+	return ulid.Time(id.Time()).UTC()
+}

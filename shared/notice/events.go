@@ -1,0 +1,108 @@
+package notice
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"golang.org/x/sync/errgroup"
+
+	"safekeep/shared/ledger"
+	"safekeep/shared/metrics"
+)
+
+// settleAtOnce is how many workspaces are told at once; SES allows a new
+// account 14 mails a second.
+const settleAtOnce = 4
+
+// Handle takes what invokes function notify: a batch of the ledger's stream,
+// or the schedule's {"scheduled": …}.
+func (c *Courier) Handle(ctx context.Context, payload json.RawMessage) error {
+	var event struct {
+		Records   []events.DynamoDBEventRecord
+		Scheduled time.Time `json:"scheduled"`
+	}
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return fmt.Errorf("reading the event: %w", err)
+	}
+	if event.Records != nil {
+		return c.settleAll(ctx, keysOf(event.Records))
+	}
+	if event.Scheduled.IsZero() {
+		return errors.New(`the event is neither a stream batch nor {"scheduled": "<time>"}`)
+	}
+	return c.settleOwing(ctx)
+}
+
+// keysOf are the entries of a batch. The entry itself is read anew: a batch may
+// be an old one that is handed over again.
+func keysOf(records []events.DynamoDBEventRecord) []Key {
+	var keys []Key
+	for _, record := range records {
+		workspace, seq := record.Change.Keys["workspace"], record.Change.Keys["seq"]
+		if workspace.DataType() == events.DataTypeString && seq.DataType() == events.DataTypeString {
+			keys = append(keys, Key{workspace.String(), seq.String()})
+		}
+	}
+	return keys
+}
+
+// settleAll settles each of the keys; one that fails does not stop the others.
+func (c *Courier) settleAll(ctx context.Context, keys []Key) error {
+	var mu sync.Mutex
+	var errs []error
+	looked := map[Key]bool{} // told with another entry of this run already
+	var group errgroup.Group
+	group.SetLimit(settleAtOnce)
+	for _, key := range keys {
+		group.Go(func() error {
+			mu.Lock()
+			skip := looked[key]
+			mu.Unlock()
+			if skip {
+				return nil
+			}
+			debts, err := c.Settle(ctx, key)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, debt := range debts {
+				looked[debt.Key()] = true
+			}
+			if err != nil {
+				slog.ErrorContext(ctx, "debt not settled", "workspace", key.Workspace, "seq", key.Seq, "error", err.Error())
+				errs = append(errs, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return errors.Join(errs...)
+}
+
+// settleOwing works off the index of debts and says how old the oldest is.
+func (c *Courier) settleOwing(ctx context.Context) error {
+	var keys []Key
+	err := c.Debts.Owing(ctx, func(key Key) bool {
+		keys = append(keys, key)
+		return len(keys) < maxOwing
+	})
+	if err != nil {
+		return err
+	}
+	now := c.Now()
+	var oldest time.Duration
+	for _, key := range keys {
+		oldest = max(oldest, now.Sub(ledger.SeqTime(key.Seq)))
+	}
+	c.Metrics.Record(now, []metrics.Value{{Name: "OldestDebtSeconds", Unit: metrics.Seconds, Value: oldest.Seconds()}})
+	return c.settleAll(ctx, keys)
+}
+
+// maxOwing is how many debts one scheduled run takes on; the next run is a
+// minute away.
+const maxOwing = 10_000

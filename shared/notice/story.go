@@ -1,0 +1,256 @@
+package notice
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// detailed is how many tokens are told with all facts. The others follow in
+// short form at the end of the mail, so the advice is never below a long list.
+const detailed = 20
+
+// story is what one mail tells, before it is put into words.
+type story struct {
+	Brand
+	workspaceID, workspace string // the name, or the id when there is none
+	to                     Recipient
+
+	leaks                   []*leak
+	revoked, still, expired []*leak
+}
+
+func newStory(b Brand, domain, workspaceID, workspaceName string, to Recipient, leaks []*leak) *story {
+	b.Product = tame(b.Product, nameRunes)
+	if b.Product == "" {
+		b.Product = domain
+	}
+	b.TokensURL = brandURL(b.TokensURL, workspaceID)
+	b.AuditURL = brandURL(b.AuditURL, workspaceID)
+	b.DocsURL = brandURL(b.DocsURL, workspaceID)
+	b.SupportURL = brandURL(b.SupportURL, workspaceID)
+	s := &story{Brand: b, workspaceID: tame(workspaceID, userRunes), workspace: tame(workspaceName, nameRunes), to: to, leaks: leaks}
+	if s.workspace == "" {
+		s.workspace = s.workspaceID
+	}
+	for _, l := range leaks {
+		switch l.Outcome {
+		case outcomeRevoked:
+			s.revoked = append(s.revoked, l)
+		case outcomeReported:
+			s.still = append(s.still, l)
+		case outcomeExpired:
+			s.expired = append(s.expired, l)
+		}
+	}
+	return s
+}
+
+// page is the mail in words. The HTML and the text part are both laid out from
+// it, so neither can say less than the other.
+type page struct {
+	Subject, Preheader, Product string
+	PassOn                      string // for the fallback contact only
+	Title                       string
+	Lead                        []string
+	Alert                       *alert // what still works
+	Groups                      []group
+	Stops                       []string
+	Steps                       []step
+	Why                         []string
+	Support                     *anchor
+	Others                      []group // short form
+	OthersHeading               string
+}
+
+type alert struct {
+	Heading string
+	Names   []card // without rows; only when there are other tokens, too
+	More    string // how many are not named here
+	Text    []string
+	Button  *anchor
+}
+
+type group struct {
+	Heading string
+	Tone    string // "revoked", "still" or "expired"
+	Cards   []card
+}
+
+type card struct {
+	Name, Hint string
+	Rows       []row
+}
+
+// row is one fact. A row with an address shows it under the value.
+type row struct {
+	Label, Value string
+	Address      *address
+}
+
+// address is shown as a link when Href is set, and as defanged text otherwise.
+type address struct{ Href, Shown string }
+
+type step struct {
+	Text   string
+	Button *anchor // the one thing to do, as a button in HTML
+	Links  []anchor
+}
+
+type anchor struct{ Label, URL string }
+
+func link(label, url string) *anchor {
+	if url == "" {
+		return nil
+	}
+	return &anchor{label, url}
+}
+
+func links(all ...*anchor) []anchor {
+	var out []anchor
+	for _, a := range all {
+		if a != nil {
+			out = append(out, *a)
+		}
+	}
+	return out
+}
+
+func (s *story) page() *page {
+	p := &page{
+		Subject:   s.subject(),
+		Preheader: s.preheader(),
+		Product:   s.Product,
+		Title:     s.title(),
+		Lead:      s.lead(),
+		Alert:     s.alert(),
+		Stops:     s.stops(),
+		Steps:     s.steps(),
+		Why:       s.why(),
+		Support:   link("Contact support", s.SupportURL),
+	}
+	if s.to.Role == "" {
+		p.PassOn = s.passOn()
+	}
+	s.fill(p)
+	return p
+}
+
+// fill puts the tokens into the groups, what was revoked first. When there are
+// too many to tell all about each, those that still work get the room.
+func (s *story) fill(p *page) {
+	room := detailed
+	share := func(leaks []*leak) int {
+		n := min(room, len(leaks))
+		room -= n
+		return n
+	}
+	still := share(s.still)
+	revoked := share(s.revoked)
+	expired := share(s.expired)
+
+	for _, g := range []struct {
+		tone, heading string
+		leaks         []*leak
+		full          int
+	}{
+		{"revoked", "Revoked", s.revoked, revoked},
+		{"still", "Still working: revoke now", s.still, still},
+		{"expired", "Expired before it was found", s.expired, expired},
+	} {
+		heading := g.heading
+		if len(s.leaks) == 1 {
+			heading = "The token"
+		} else if g.tone == "expired" && len(g.leaks) > 1 {
+			heading = "Expired before they were found"
+		}
+		if full := g.leaks[:g.full]; len(full) > 0 {
+			h := heading
+			if len(s.leaks) > 1 {
+				h += " (" + outOf(len(full), len(g.leaks)) + ")"
+			}
+			p.Groups = append(p.Groups, group{h, g.tone, s.cards(full, true)})
+		}
+		if rest := g.leaks[g.full:]; len(rest) > 0 {
+			p.Others = append(p.Others, group{fmt.Sprintf("%s (%s)", heading, number(len(rest))), g.tone, s.cards(rest, false)})
+		}
+	}
+	// At the far end, where a long mail may be cut off, the dangerous come first.
+	slices.SortStableFunc(p.Others, func(a, b group) int { return rank(a) - rank(b) })
+	if n := len(s.leaks) - (detailed - room); n > 0 {
+		p.OthersHeading = "The other " + plural(n, "token", number(n)+" tokens")
+		// Said early, because some mail programs cut long mails off.
+		p.Lead = append(p.Lead, fmt.Sprintf("Details of %d of them follow. The other %s listed at the end of this mail.",
+			len(s.leaks)-n, plural(n, "one is", number(n)+" are")))
+	}
+}
+
+func rank(g group) int {
+	if g.Tone == "still" {
+		return 0
+	}
+	return 1
+}
+
+func (s *story) cards(leaks []*leak, full bool) []card {
+	out := make([]card, len(leaks))
+	for i, l := range leaks {
+		c := card{Name: l.Name, Hint: l.Hint}
+		if full {
+			c.Rows = l.rows()
+		} else {
+			// One address will do here: it says where to look first.
+			c.Rows = []row{{Address: l.spots[0].address()}}
+		}
+		out[i] = c
+	}
+	return out
+}
+
+// rows are all facts about one token but its name.
+func (l *leak) rows() []row {
+	rows := make([]row, 0, 8)
+	add := func(label, value string) {
+		if value != "" {
+			rows = append(rows, row{Label: label, Value: value})
+		}
+	}
+	add("Token", l.Hint)
+	if !l.CreatedAt.IsZero() { // imported tokens may lack it
+		add("Created", day(l.CreatedAt))
+	}
+	add("Created by", l.creator())
+	add("Last used", l.lastUsed())
+	for i, at := range l.spots {
+		if i == spotsEach {
+			add("", fmt.Sprintf("and in %s more", count(len(l.spots)-i, "place", "places")))
+			break
+		}
+		rows = append(rows, row{Label: "Found", Value: at.where(), Address: at.address()})
+	}
+	when := moment(l.At)
+	if l.At.IsZero() {
+		when = ""
+	}
+	switch l.Outcome {
+	case outcomeRevoked:
+		add("Revoked", when)
+	case outcomeReported:
+		add("Reported", when)
+		add("Status", "still works, not revoked")
+	case outcomeExpired:
+		add("Reported", when)
+		add("Status", "expired before it was found")
+	}
+	return rows
+}
+
+func (at spot) address() *address {
+	if strings.TrimSpace(at.url) == "" {
+		return nil
+	}
+	if href := linkTo(at.host, at.url); href != "" {
+		return &address{Href: href, Shown: cutMiddle(href, displayRunes)}
+	}
+	return &address{Shown: defang(at.url)}
+}

@@ -1,0 +1,107 @@
+package token
+
+import "time"
+
+// Outcome is what came of a report about a token.
+type Outcome string
+
+// The outcomes. The first three are true positives.
+const (
+	OutcomeRevoked        Outcome = "revoked"         // it was good, and this report ended it
+	OutcomeReportedOnly   Outcome = "reported_only"   // it is good still: policy says not to revoke
+	OutcomeAlreadyRevoked Outcome = "already_revoked" // it had ended before
+	OutcomeUnknown        Outcome = "unknown"         // we have no such token
+	OutcomeMalformed      Outcome = "malformed"       // no token looks like this
+)
+
+// Known says whether the report was about a token of ours.
+func (o Outcome) Known() bool {
+	return o == OutcomeRevoked || o == OutcomeReportedOnly || o == OutcomeAlreadyRevoked
+}
+
+// Policy says whether a leaked token is revoked, and if not, why not.
+type Policy struct {
+	Revoke bool
+	Why    string // "dry_run" or "auto_revoke_off" when Revoke is false
+}
+
+// Finding is one leaked token as one report has it.
+type Finding struct {
+	// Host is who reported it: "github" or "gitlab".
+	Host string
+	// At is when the report is acted on.
+	At time.Time
+	// Report is the digest of the report's body.
+	Report string
+	// ReportSize is how many tokens of the same workspace the report is
+	// expected to owe a mail for.
+	ReportSize int
+	Places     []Place // at least one
+}
+
+// Place is where a token was found.
+type Place struct {
+	Source string // the host's word for the kind of place, lower case; "" when it gave none
+	URL    string // chosen by whoever leaked it, our tokens redacted; may be ""
+}
+
+// Step is what a report changes about a token. The zero Step changes nothing.
+type Step struct {
+	Outcome Outcome
+	Expose  bool // note it as exposed and tell the workspace
+	Revoke  bool
+	// Sightings are the places that are new, beside the one the exposure
+	// itself names; Counted is how many more are only counted.
+	Sightings []Place
+	Counted   int
+}
+
+// Decide says what a report changes about a token, from what is known of it
+// and the policy. It is asked again whenever somebody else changed the token
+// in between.
+func Decide(t *Token, f Finding, policy Policy) Step {
+	var step Step
+	switch {
+	case t.GoodAt(f.At) && policy.Revoke:
+		// Also when it was exposed before and only reported then: the policy
+		// has been switched on since, and its admins are told again.
+		step = Step{Outcome: OutcomeRevoked, Expose: true, Revoke: true}
+	case t.GoodAt(f.At):
+		step = Step{Outcome: OutcomeReportedOnly, Expose: t.ExposedAt.IsZero()}
+	default:
+		// Nobody was told of one that ended by its own date: tell them once
+		// that it was public. One that was revoked had somebody's attention.
+		step = Step{Outcome: OutcomeAlreadyRevoked, Expose: t.Status == Active && t.ExposedAt.IsZero()}
+	}
+	places := f.Places
+	if step.Expose {
+		places = places[1:]
+	}
+	room := MaxSightings - len(t.Places)
+	seen := map[string]bool{}
+	if step.Expose {
+		if first := PlaceOf(f.Places[0].URL); !t.FoundAt(first) {
+			seen[first] = true
+			room--
+		}
+	}
+	for _, place := range places {
+		digest := PlaceOf(place.URL)
+		if t.FoundAt(digest) || seen[digest] {
+			continue
+		}
+		seen[digest] = true
+		if room > 0 {
+			room--
+			step.Sightings = append(step.Sightings, place)
+		} else {
+			step.Counted++
+		}
+	}
+	return step
+}
+
+// Empty says whether the step writes nothing.
+func (s Step) Empty() bool {
+	return !s.Expose && !s.Revoke && len(s.Sightings) == 0 && s.Counted == 0
+}

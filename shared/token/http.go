@@ -1,0 +1,251 @@
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"safekeep/shared/identity"
+	"safekeep/shared/ledger"
+	"safekeep/shared/problem"
+	"safekeep/shared/web"
+)
+
+// Directory knows the workspaces and who is in them.
+type Directory interface {
+	// CheckCreator returns a problem unless the workspace exists and the user
+	// may make tokens in it.
+	CheckCreator(ctx context.Context, workspace, user string) error
+	// CheckWorkspace returns a problem unless the workspace exists.
+	CheckWorkspace(ctx context.Context, workspace string) error
+}
+
+// Service answers the calls of function tokens.
+type Service struct {
+	Store     *Store
+	Directory Directory
+	Format    Format
+	Now       func() time.Time
+	Random    io.Reader
+}
+
+// NewService wires the service to the wall clock and the system's randomness.
+func NewService(store *Store, directory Directory, format Format) *Service {
+	return &Service{Store: store, Directory: directory, Format: format, Now: time.Now, Random: rand.Reader}
+}
+
+// Routes lists what the service answers.
+func (s *Service) Routes() *web.Router {
+	r := web.NewRouter()
+	r.Handle("POST /workspaces/{workspace}/tokens", s.issue)
+	r.Handle("GET /workspaces/{workspace}/tokens", s.list)
+	r.Handle("GET /workspaces/{workspace}/tokens/{id}", s.get)
+	r.Handle("DELETE /workspaces/{workspace}/tokens/{id}", s.revoke)
+	return r
+}
+
+// The limits of what a token may carry.
+const (
+	MaxName   = 100 // characters
+	MaxScopes = 50
+)
+
+// scopeShape is RFC 6749's scope-token, kept to what survives logs and URLs.
+var scopeShape = regexp.MustCompile(`^[A-Za-z0-9._:/*-]{1,64}$`)
+
+type issueRequest struct {
+	Name      string     `json:"name"`
+	CreatedBy string     `json:"created_by"`
+	Scopes    []string   `json:"scopes"`
+	ExpiresAt *time.Time `json:"expires_at"`
+}
+
+func (q *issueRequest) check(now time.Time) error {
+	if err := checkName(q.Name); err != nil {
+		return err
+	}
+	if err := identity.Check("created_by", q.CreatedBy); err != nil {
+		return err
+	}
+	if len(q.Scopes) > MaxScopes {
+		return problem.Field("scopes", fmt.Sprintf("holds more than %d scopes", MaxScopes))
+	}
+	for i, scope := range q.Scopes {
+		if !scopeShape.MatchString(scope) {
+			return problem.Field(fmt.Sprintf("scopes[%d]", i), "must be 1 to 64 characters of A-Z a-z 0-9 . _ : / * -")
+		}
+		if slices.Contains(q.Scopes[:i], scope) {
+			return problem.Field(fmt.Sprintf("scopes[%d]", i), "stands there twice")
+		}
+	}
+	if q.ExpiresAt != nil && !q.ExpiresAt.After(now) {
+		return problem.Field("expires_at", "must be in the future, or null for never")
+	}
+	return nil
+}
+
+// checkName keeps names fit for a mail's subject: one line, visible, short.
+func checkName(name string) error {
+	if strings.TrimSpace(name) == "" {
+		return problem.Field("name", "is missing; say what the token is for")
+	}
+	if utf8.RuneCountInString(name) > MaxName {
+		return problem.Field("name", fmt.Sprintf("is longer than %d characters", MaxName))
+	}
+	for _, c := range name {
+		if !unicode.IsPrint(c) {
+			return problem.Field("name", "must hold no control characters or line breaks")
+		}
+	}
+	return nil
+}
+
+func (s *Service) issue(w http.ResponseWriter, r *http.Request) error {
+	actor, err := web.Actor(r)
+	if err != nil {
+		return err
+	}
+	var q issueRequest
+	if err := web.ReadJSON(r, &q); err != nil {
+		return err
+	}
+	now := s.Now().UTC()
+	if err := q.check(now); err != nil {
+		return err
+	}
+	workspace := r.PathValue("workspace")
+	if err := s.Directory.CheckCreator(r.Context(), workspace, q.CreatedBy); err != nil {
+		return err
+	}
+	secret, err := s.Format.Issue(s.Random)
+	if err != nil {
+		return err
+	}
+	t := Token{
+		Hash: secret.Hash(), ID: "tok_" + ledger.NewSeq(), Workspace: workspace,
+		Name: q.Name, Hint: secret.String(), CreatedBy: q.CreatedBy, CreatedAt: now,
+		Scopes: q.Scopes, Status: Active, Version: 1,
+	}
+	if q.ExpiresAt != nil {
+		t.ExpiresAt = q.ExpiresAt.UTC()
+	}
+	if err := s.Store.Create(r.Context(), t, actor); err != nil {
+		return err
+	}
+	w.Header().Set("Location", r.URL.EscapedPath()+"/"+t.ID)
+	return web.WriteJSON(w, http.StatusCreated, issued{view(t, now), secret.Reveal()})
+}
+
+func (s *Service) list(w http.ResponseWriter, r *http.Request) error {
+	cursor, limit, err := web.Page(r)
+	if err != nil {
+		return err
+	}
+	workspace := r.PathValue("workspace")
+	if err := s.Directory.CheckWorkspace(r.Context(), workspace); err != nil {
+		return err
+	}
+	tokens, next, err := s.Store.List(r.Context(), workspace, cursor, limit)
+	if err != nil {
+		return err
+	}
+	page := struct {
+		Tokens []tokenView `json:"tokens"`
+		Cursor *string     `json:"cursor"`
+	}{Tokens: make([]tokenView, len(tokens))}
+	for i, t := range tokens {
+		page.Tokens[i] = view(t, s.Now())
+	}
+	if next != "" {
+		page.Cursor = &next
+	}
+	return web.WriteJSON(w, http.StatusOK, page)
+}
+
+func (s *Service) get(w http.ResponseWriter, r *http.Request) error {
+	t, err := s.Store.Get(r.Context(), r.PathValue("workspace"), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, view(t, s.Now()))
+}
+
+func (s *Service) revoke(w http.ResponseWriter, r *http.Request) error {
+	actor, err := web.Actor(r)
+	if err != nil {
+		return err
+	}
+	t, err := s.Store.Get(r.Context(), r.PathValue("workspace"), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := s.Store.Revoke(r.Context(), t, Requested, actor, s.Now().UTC()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// issued is a new token, the only answer that ever shows one.
+type issued struct {
+	tokenView
+	Token string `json:"token"`
+}
+
+// tokenView is how the API shows a token.
+type tokenView struct {
+	ID         string       `json:"id"`
+	Name       string       `json:"name"`
+	Hint       string       `json:"hint"`
+	CreatedBy  string       `json:"created_by"`
+	CreatedAt  time.Time    `json:"created_at"`
+	Scopes     []string     `json:"scopes"`
+	ExpiresAt  *time.Time   `json:"expires_at"`
+	LastUsedOn *string      `json:"last_used_on"`
+	Status     Status       `json:"status"`
+	Revoked    *revokedView `json:"revoked"`
+	Exposed    *exposedView `json:"exposed"`
+	Hygiene    hygieneView  `json:"hygiene"`
+}
+
+type revokedView struct {
+	At     time.Time `json:"at"`
+	Reason Reason    `json:"reason"`
+}
+
+// exposedView says that the token was found in public, and at how many places.
+type exposedView struct {
+	At     time.Time `json:"at"`
+	Places int64     `json:"places"`
+}
+
+// hygieneView is what the daily sweep found; nothing sweeps yet.
+type hygieneView struct {
+	Orphaned *struct{} `json:"orphaned"`
+	Unused   *struct{} `json:"unused"`
+}
+
+func view(t Token, now time.Time) tokenView {
+	v := tokenView{
+		ID: t.ID, Name: t.Name, Hint: t.Hint, CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt,
+		Scopes: append([]string{}, t.Scopes...), ExpiresAt: optional(t.ExpiresAt), Status: Active,
+	}
+	if t.LastUsedOn != "" {
+		v.LastUsedOn = &t.LastUsedOn
+	}
+	if at, reason, ended := t.End(now); ended {
+		v.Status, v.Revoked = Revoked, &revokedView{At: at, Reason: reason}
+	}
+	if !t.ExposedAt.IsZero() {
+		v.Exposed = &exposedView{At: t.ExposedAt, Places: int64(len(t.Places)) + t.MorePlaces}
+	}
+	return v
+}

@@ -1,0 +1,31 @@
+package token
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Secret is the text of a token. However it is printed, logged or encoded, only
+// its hint comes out; Reveal is the one way to the text, and easy to search for.
+type Secret struct{ text string }
+
+// NewSecret wraps text that may be a token.
+func NewSecret(text string) Secret { return Secret{text} }
+
+// Reveal returns the token itself.
+func (s Secret) Reveal() string { return s.text }
+
+// Hash returns the name the token is stored under.
+func (s Secret) Hash() Hash { return HashOf(s.text) }
+
+// String returns the hint.
+func (s Secret) String() string { return Hint(s.text) }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText implements encoding.TextMarshaler, and so covers JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Format implements fmt.Formatter: %v, %+v, %#v, %q, %x and the rest alike.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.String()) }

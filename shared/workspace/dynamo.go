@@ -1,0 +1,168 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"safekeep/shared/dynamo"
+	"safekeep/shared/ledger"
+)
+
+// UserIndex lists the workspaces a user is or was in.
+const UserIndex = "by-user"
+
+// The sort keys of the Workspaces table.
+const (
+	settingsItem = "workspace"
+	memberPrefix = "member#"
+)
+
+// Store keeps workspaces and members in the Workspaces table and tells the
+// ledger of every change, each in one transaction.
+type Store struct {
+	Client *dynamodb.Client
+	Table  string
+	Ledger *ledger.Store
+}
+
+// maxRaces bounds how often a change is decided anew because somebody else
+// changed the same thing in between.
+const maxRaces = 8
+
+// Get returns a workspace, consistently, or ErrNotFound.
+func (s *Store) Get(ctx context.Context, id string) (Workspace, error) {
+	item, err := s.item(ctx, id, settingsItem)
+	if err != nil {
+		return Workspace{}, err
+	}
+	if item == nil {
+		return Workspace{}, ErrNotFound
+	}
+	return decodeWorkspace(item), nil
+}
+
+// Member returns who a user is or was in a workspace, consistently, or
+// ErrMemberNotFound for somebody who never was in it.
+func (s *Store) Member(ctx context.Context, workspace, user string) (Member, error) {
+	item, err := s.item(ctx, workspace, memberPrefix+user)
+	if err != nil {
+		return Member{}, err
+	}
+	if item == nil {
+		return Member{}, ErrMemberNotFound
+	}
+	return decodeMember(item), nil
+}
+
+func (s *Store) item(ctx context.Context, workspace, item string) (dynamo.Item, error) {
+	out, err := s.Client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true),
+		Key: dynamo.Item{"workspace": dynamo.S(workspace), "item": dynamo.S(item)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading workspace %s: %w", workspace, err)
+	}
+	return out.Item, nil
+}
+
+// Choices returns the settings of the given distinct workspaces, consistently.
+// One that does not exist is left out.
+func (s *Store) Choices(ctx context.Context, ids []string) (map[string]Workspace, error) {
+	keys := make([]dynamo.Item, len(ids))
+	for i, id := range ids {
+		keys[i] = dynamo.Item{"workspace": dynamo.S(id), "item": dynamo.S(settingsItem)}
+	}
+	items, err := dynamo.BatchGet(ctx, s.Client, s.Table, keys)
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings of %d workspaces: %w", len(ids), err)
+	}
+	found := make(map[string]Workspace, len(items))
+	for _, item := range items {
+		w := decodeWorkspace(item)
+		found[w.ID] = w
+	}
+	return found, nil
+}
+
+// Roster returns a workspace and all who are in it now, consistently; a
+// workspace that was never put has only an id.
+func (s *Store) Roster(ctx context.Context, id string) (Workspace, []Member, error) {
+	w := Workspace{ID: id}
+	var members []Member
+	pages := dynamodb.NewQueryPaginator(s.Client, &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("workspace = :w"),
+		ExpressionAttributeValues: dynamo.Item{":w": dynamo.S(id)},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return w, nil, fmt.Errorf("reading the members of workspace %s: %w", id, err)
+		}
+		for _, item := range page.Items {
+			if dynamo.Text(item, "item") == settingsItem {
+				w = decodeWorkspace(item)
+			} else if m := decodeMember(item); m.Present() {
+				members = append(members, m)
+			}
+		}
+	}
+	return w, members, nil
+}
+
+// Put makes or replaces a workspace's settings and returns it as it is then.
+// What is already so is not written again.
+func (s *Store) Put(ctx context.Context, want Workspace, actor string, now time.Time) (Workspace, error) {
+	for range maxRaces {
+		old, err := s.Get(ctx, want.ID)
+		found := !errors.Is(err, ErrNotFound)
+		if err != nil && found {
+			return Workspace{}, err
+		}
+		if found && old.Name == want.Name && old.AutoRevoke == want.AutoRevoke && old.SSO == want.SSO {
+			return old, nil
+		}
+		kind := ledger.WorkspaceChanged
+		want.CreatedAt, want.Version = old.CreatedAt, old.Version+1
+		if !found {
+			kind, want.CreatedAt = ledger.WorkspaceCreated, now
+		}
+		entry := ledger.New(want.ID, now, kind, actor, want.ID, settingsDetail{want.Name, want.AutoRevoke, want.SSO})
+		err = s.write(ctx, want.item(), old.Version, entry)
+		if err == nil {
+			return want, nil
+		}
+		if !errors.Is(err, dynamo.ErrCondition) {
+			return Workspace{}, fmt.Errorf("writing workspace %s: %w", want.ID, err)
+		}
+	}
+	return Workspace{}, errBusy
+}
+
+// settingsDetail is the detail of workspace.created and workspace.changed.
+type settingsDetail struct {
+	Name       string `json:"name"`
+	AutoRevoke bool   `json:"auto_revoke"`
+	SSO        bool   `json:"sso"`
+}
+
+// write puts an item over the one of the given version, 0 for none, and tells
+// the ledger.
+func (s *Store) write(ctx context.Context, item dynamo.Item, version int64, entry ledger.Entry) error {
+	entry.Version = version + 1
+	put := &types.Put{TableName: &s.Table, Item: item}
+	if version == 0 {
+		put.ConditionExpression = aws.String("attribute_not_exists(workspace)")
+	} else {
+		put.ConditionExpression = aws.String("#version = :version")
+		put.ExpressionAttributeNames = map[string]string{"#version": "version"}
+		put.ExpressionAttributeValues = dynamo.Item{":version": dynamo.N(version)}
+	}
+	return dynamo.Transact(ctx, s.Client, types.TransactWriteItem{Put: put}, s.Ledger.Put(entry))
+}
