@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -128,6 +129,43 @@ func checkAlarms(p project) (complaints []string) {
 			}
 			if !slices.Equal(m.Dimensions, []dimension{{"Stack", "safekeep"}}) {
 				say("looks at %v, where nothing is written", m.Dimensions)
+			}
+		}
+	}
+	return complaints
+}
+
+// checkDashboard reads the dashboard as CloudWatch does: "." in a metric's row
+// repeats what stood there in the row before.
+func checkDashboard(p project) (complaints []string) {
+	e, err := p.inner("Observability")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	written, err := literals(p.files)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	r, _ := e.resource("Dashboard")
+	body, err := e.text(r.Properties["DashboardBody"], r.ID)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var dashboard struct {
+		Widgets []struct{ Properties struct{ Metrics [][]any } }
+	}
+	if err := json.Unmarshal([]byte(body), &dashboard); err != nil {
+		return []string{"the dashboard is not JSON: " + err.Error()}
+	}
+	for _, widget := range dashboard.Widgets {
+		namespace := ""
+		for _, row := range widget.Properties.Metrics {
+			if row[0] != "." && row[0] != "..." {
+				namespace = fmt.Sprint(row[0])
+			}
+			// "..." repeats the whole row, so there is no new name in it.
+			if name := fmt.Sprint(row[1]); namespace == "Safekeep" && row[0] != "..." && !written[name] {
+				complaints = append(complaints, "the dashboard: no code writes "+name)
 			}
 		}
 	}

@@ -116,7 +116,7 @@ func checkTable(e *evaluator, id, stage string, protected bool) (complaints []st
 		PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled bool }
 		SSESpecification                 struct {
 			SSEEnabled              bool
-			SSEType, KMSMasterKeyId string //nolint:revive // as the template spells it
+			SSEType, KMSMasterKeyID string
 		}
 	}
 	r, _ := e.resource(id)
@@ -129,7 +129,7 @@ func checkTable(e *evaluator, id, stage string, protected bool) (complaints []st
 	if !t.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled {
 		complaints = append(complaints, id+": it cannot be restored")
 	}
-	if sse := t.SSESpecification; !sse.SSEEnabled || sse.SSEType != "KMS" || !strings.HasSuffix(sse.KMSMasterKeyId, "key/TablesKey") {
+	if sse := t.SSESpecification; !sse.SSEEnabled || sse.SSEType != "KMS" || !strings.HasSuffix(sse.KMSMasterKeyID, "key/TablesKey") {
 		complaints = append(complaints, id+": it is not encrypted with the tables' key")
 	}
 	if t.DeletionProtectionEnabled != protected {
@@ -161,7 +161,7 @@ func TestLoadDescribesTheStack(t *testing.T) {
 	}
 	notify, _ := stack.Function("notify")
 	wantStreams := []Stream{{
-		Table: "Ledger", BatchSize: 100, BatchingWindow: 1e9, MaxAttempts: 4, StartingPosition: "TRIM_HORIZON",
+		Table: "Ledger", BatchSize: 100, MaxAttempts: 4, StartingPosition: "TRIM_HORIZON",
 		Filters: []string{`{"eventName":["INSERT"],"dynamodb":{"NewImage":{"owes":{"S":[{"exists":true}]}}}}`},
 	}}
 	if diff := cmp.Diff(wantStreams, notify.Streams); diff != "" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 )
 
+// The types of resources that mean something here; all others are only named.
 const (
 	functionType = "AWS::Serverless::Function"
 	nestedType   = "AWS::Serverless::Application"
@@ -17,7 +18,8 @@ const (
 )
 
 // pseudo are the parameters that CloudFormation sets, as they stand locally.
-// The region and the account are part of made-up ARNs and nothing else.
+// The region and the account are part of made-up ARNs and nothing else. The
+// stack's name is not among them, as each nested stack has its own.
 var pseudo = map[string]string{
 	"AWS::AccountId": "000000000000",
 	"AWS::Partition": "aws",
@@ -50,20 +52,25 @@ var attributes = map[string]map[string]string{
 	},
 }
 
-// absent is what AWS::NoValue evaluates to: whatever holds it goes away.
+// absent is what AWS::NoValue evaluates to: the property or the item of a list
+// that holds it goes away, which is not the same as being empty.
 type absent struct{}
 
-// evaluator evaluates one template with its parameters' values.
+// evaluator evaluates one template with its parameters' values. It works on
+// demand: what nobody asks for may refer to whatever it likes, as a stack of
+// alarms may refer to things that do not exist locally.
 type evaluator struct {
 	*template
 	files  fs.FS
-	stack  string            // its name
-	values map[string]string // of the parameters
-	nests  map[string]*evaluator
+	stack  string                // its name
+	values map[string]string     // of the parameters
+	nests  map[string]*evaluator // of the nested stacks, by logical id
 }
 
-// newEvaluator lays given over the defaults. A name that the template does not
-// know is an error, and so is a parameter that ends up without a value.
+// newEvaluator reads a template and lays given over its parameters' defaults. A
+// name that the template does not know is an error, and so is a parameter that
+// ends up without a value: a local stack that guessed one would hide that the
+// deployment has to be asked for it.
 func newEvaluator(files fs.FS, file, stack string, given map[string]string) (*evaluator, error) {
 	t, err := readTemplate(files, file)
 	if err != nil {
@@ -78,7 +85,7 @@ func newEvaluator(files fs.FS, file, stack string, given map[string]string) (*ev
 			return nil, fmt.Errorf("%s has no parameter %s", file, name)
 		}
 	}
-	var missing []string
+	var missing []string // all are named at once, so that nobody mends them one by one
 	for name, p := range t.Parameters {
 		if _, ok := given[name]; ok {
 			continue
@@ -95,13 +102,15 @@ func newEvaluator(files fs.FS, file, stack string, given map[string]string) (*ev
 	return e, nil
 }
 
-// value evaluates whatever stands at a place of the template; at names the
-// place in errors.
+// value evaluates whatever stands at a place of the template, down to the last
+// intrinsic function in it. The result shares nothing with the template, so it
+// may be changed. at names the place in errors, "Resources.X.Properties.Y[0]".
 func (e *evaluator) value(v any, at string) (any, error) {
 	if name, argument, ok := intrinsic(v); ok {
 		result, err := e.call(name, argument, at)
 		if err != nil {
-			// Only the innermost call says where it stands.
+			// Only the innermost call says where it stands, be it in this
+			// template or in a nested one.
 			if errors.As(err, new(*placed)) {
 				return nil, err
 			}
@@ -112,6 +121,7 @@ func (e *evaluator) value(v any, at string) (any, error) {
 	switch v := v.(type) {
 	case map[string]any:
 		m := make(map[string]any, len(v))
+		// In order, so that of two mistakes the same one is always named.
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			item, err := e.value(v[key], at+"."+key)
 			if err != nil {
@@ -135,7 +145,7 @@ func (e *evaluator) value(v any, at string) (any, error) {
 		}
 		return list, nil
 	}
-	return v, nil
+	return v, nil // a plain value stands for itself
 }
 
 // placed is an error that already says where it happened.
@@ -143,7 +153,8 @@ type placed struct{ error }
 
 func (p *placed) Unwrap() error { return p.error }
 
-// text evaluates to a text; numbers and booleans are written out.
+// text evaluates to a text; numbers and booleans are written out, as
+// CloudFormation does wherever it wants a text. Lists and mappings are errors.
 func (e *evaluator) text(v any, at string) (string, error) {
 	result, err := e.value(v, at)
 	if err != nil {
@@ -157,7 +168,8 @@ func (e *evaluator) text(v any, at string) (string, error) {
 }
 
 // ref is the value of a parameter, or a resource's name, which locally is its
-// logical id.
+// logical id: nothing here is made by CloudFormation, so nothing needs the
+// random end by which it keeps two stacks apart.
 func (e *evaluator) ref(name string) (any, error) {
 	switch name {
 	case "AWS::NoValue":
@@ -177,6 +189,9 @@ func (e *evaluator) ref(name string) (any, error) {
 	return nil, fmt.Errorf("%s is neither a parameter nor a resource", name)
 }
 
+// attribute is an output of a nested stack, or what attributes lists. An output
+// whose condition does not hold is an error: CloudFormation would fail on it
+// too, in the middle of a deployment.
 func (e *evaluator) attribute(id, attribute string) (any, error) {
 	r, ok := e.resource(id)
 	if !ok {
@@ -203,7 +218,9 @@ func (e *evaluator) attribute(id, attribute string) (any, error) {
 	return strings.ReplaceAll(pattern, "{id}", id), nil
 }
 
-// nest evaluates a nested stack, once.
+// nest evaluates a nested stack, once. Its parameters are evaluated here and
+// not when they are asked for, as CloudFormation does it: a nested stack gets
+// values, never expressions.
 func (e *evaluator) nest(r resource) (*evaluator, error) {
 	if inner := e.nests[r.ID]; inner != nil {
 		return inner, nil
@@ -230,7 +247,8 @@ func (e *evaluator) nest(r resource) (*evaluator, error) {
 	return inner, nil
 }
 
-// exists says whether a resource or an output is made at all.
+// exists says whether a resource or an output is made at all, given everything
+// that the template says about it.
 func (e *evaluator) exists(all map[string]any, at string) (bool, error) {
 	name, ok := all["Condition"].(string)
 	if !ok {
@@ -239,4 +257,5 @@ func (e *evaluator) exists(all map[string]any, at string) (bool, error) {
 	return e.condition(map[string]any{"Condition": name}, at)
 }
 
+// placeholder is a ${name} or ${id.attribute} in a text; ${!name} is none.
 var placeholder = regexp.MustCompile(`\$\{([^!}][^}]*)\}`)

@@ -106,20 +106,39 @@ func checkEnvironment(p project) (complaints []string) {
 	if err != nil {
 		return []string{err.Error()}
 	}
+	e, err := p.root()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	// What Globals sets is there for whoever wants it.
+	shared := map[string]bool{}
+	globals, _ := e.Globals["Function"].(map[string]any)
+	environment, _ := globals["Environment"].(map[string]any)
+	variables, _ := environment["Variables"].(map[string]any)
+	for name := range variables {
+		shared[name] = true
+	}
+	everybody := map[string]bool{}
 	for _, f := range stack.Functions {
 		read, err := readVariables(p.files, "functions/"+f.Name)
 		if err != nil {
 			return []string{err.Error()}
 		}
 		for _, name := range read {
+			everybody[name] = true
 			if _, ok := f.Environment[name]; !ok {
 				complaints = append(complaints, f.Name+": the code reads "+name+", which the template does not set")
 			}
 		}
 		for name := range f.Environment {
-			if !slices.Contains(read, name) {
-				complaints = append(complaints, f.Name+": nothing reads "+name)
+			if !shared[name] && !slices.Contains(read, name) {
+				complaints = append(complaints, f.Name+": it does not read "+name)
 			}
+		}
+	}
+	for name := range shared {
+		if !everybody[name] {
+			complaints = append(complaints, "Globals: nobody reads "+name)
 		}
 	}
 	return complaints

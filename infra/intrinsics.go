@@ -6,24 +6,29 @@ import (
 	"strings"
 )
 
-// call evaluates one intrinsic function.
+// call evaluates one intrinsic function. Those that the templates do not use
+// are refused: a function that is evaluated nearly right would make a local
+// stack that differs from the deployed one.
+//
+// Source for their meaning: "Intrinsic function reference" in the
+// CloudFormation user guide.
 func (e *evaluator) call(name string, argument any, at string) (any, error) {
 	list, _ := argument.([]any)
 	switch name {
-	case "Ref":
+	case "Ref": // name
 		id, ok := argument.(string)
 		if !ok {
 			return nil, fmt.Errorf("wants a name and got %v", argument)
 		}
 		return e.ref(id)
-	case "Fn::GetAtt":
+	case "Fn::GetAtt": // [resource, attribute]; decode has split the short form
 		if len(list) != 2 {
 			return nil, fmt.Errorf("wants a resource and an attribute and got %v", argument)
 		}
 		return e.attribute(fmt.Sprint(list[0]), fmt.Sprint(list[1]))
 	case "Fn::Sub":
 		return e.substitute(argument)
-	case "Fn::If":
+	case "Fn::If": // [name of a condition, value if it holds, value if not]
 		if len(list) != 3 {
 			return nil, fmt.Errorf("wants a condition and two values")
 		}
@@ -31,17 +36,19 @@ func (e *evaluator) call(name string, argument any, at string) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		// The other branch is not looked at: it may well refer to something
+		// that is not made under this condition.
 		if yes {
 			return e.value(list[1], at)
 		}
 		return e.value(list[2], at)
-	case "Fn::Join":
+	case "Fn::Join": // [separator, list]
 		if len(list) != 2 {
 			return nil, fmt.Errorf("wants a separator and a list")
 		}
 		parts, err := e.texts(list[1], at)
 		return strings.Join(parts, fmt.Sprint(list[0])), err
-	case "Fn::Select":
+	case "Fn::Select": // [index from 0, list]
 		if len(list) != 2 {
 			return nil, fmt.Errorf("wants an index and a list")
 		}
@@ -49,18 +56,23 @@ func (e *evaluator) call(name string, argument any, at string) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		// The index may be written as a number or as a text.
 		i, err := strconv.Atoi(fmt.Sprint(list[0]))
 		if err != nil || i < 0 || i >= len(items) {
 			return nil, fmt.Errorf("has no item %v of %d", list[0], len(items))
 		}
 		return items[i], nil
 	case "Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or":
+		// CloudFormation takes these in Conditions and Rules only, and its
+		// linter says so; here it makes no difference.
 		return e.condition(map[string]any{name: argument}, at)
 	}
 	return nil, fmt.Errorf("is not evaluated here")
 }
 
-// condition evaluates a condition, given by name or as a function.
+// condition evaluates a condition, given by name ({"Condition": name}) or as
+// one of the functions Equals, Not, And and Or. Anything else is an error, even
+// the texts "true" and "false", which CloudFormation does not take either.
 func (e *evaluator) condition(v any, at string) (bool, error) {
 	m, _ := v.(map[string]any)
 	if name, ok := m["Condition"]; ok {
@@ -72,6 +84,7 @@ func (e *evaluator) condition(v any, at string) (bool, error) {
 		}
 		return e.condition(named, "Conditions."+fmt.Sprint(name))
 	}
+	// What is left is one of the four functions that make a condition.
 	name, argument, ok := intrinsic(v)
 	list, _ := argument.([]any)
 	if !ok || len(list) == 0 {
@@ -86,9 +99,10 @@ func (e *evaluator) condition(v any, at string) (bool, error) {
 			return false, err
 		}
 		right, err := e.text(list[1], at)
+		// Both are texts to CloudFormation, so the number 0 equals "0".
 		return left == right, err
 	}
-	var yes int
+	var yes int // how many of the conditions inside hold
 	for _, item := range list {
 		ok, err := e.condition(item, at)
 		if err != nil {
@@ -109,7 +123,8 @@ func (e *evaluator) condition(v any, at string) (bool, error) {
 	return false, fmt.Errorf("%s is not a condition", name)
 }
 
-// texts evaluates a list to texts.
+// texts evaluates a list to texts, for the functions that take a list of them.
+// Items that evaluate to AWS::NoValue are gone by then.
 func (e *evaluator) texts(v any, at string) ([]string, error) {
 	value, err := e.value(v, at)
 	if err != nil {
@@ -149,5 +164,6 @@ func (e *evaluator) substitute(argument any) (any, error) {
 		}
 		return fmt.Sprint(value)
 	})
+	// Only now, so that what "${!" leaves behind is not taken for a variable.
 	return strings.ReplaceAll(text, "${!", "${"), failed
 }

@@ -18,8 +18,6 @@ dynamodb:BatchGetItem table/Tokens
 dynamodb:BatchGetItem table/Workspaces
 dynamodb:GetItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*
 dynamodb:GetItem table/Tokens
-dynamodb:GetItem table/Workspaces
-dynamodb:PutItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*
 dynamodb:PutItem table/Ledger
 dynamodb:UpdateItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*
 dynamodb:UpdateItem table/Tokens
@@ -30,7 +28,6 @@ dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attribute
 	"notify": `
 dynamodb:DescribeStream table/Ledger/stream/local
 dynamodb:GetItem table/Ledger
-dynamodb:GetItem table/Ledger/index/owing
 dynamodb:GetRecords table/Ledger/stream/local
 dynamodb:GetShardIterator table/Ledger/stream/local
 dynamodb:ListStreams table/Ledger/stream/*
@@ -55,8 +52,7 @@ dynamodb:GetItem table/Workspaces
 dynamodb:PutItem table/Ledger
 dynamodb:PutItem table/Workspaces
 dynamodb:Query table/Ledger
-dynamodb:Query table/Workspaces
-dynamodb:UpdateItem table/Workspaces`,
+dynamodb:Query table/Workspaces`,
 }
 
 // statement is one of a policy, evaluated.

@@ -32,8 +32,9 @@ type Function struct {
 	Name string
 	// LogicalID is its name in template.yaml.
 	LogicalID string
-	Timeout   time.Duration
-	MemoryMB  int
+	// Timeout is when Lambda kills an invocation.
+	Timeout  time.Duration
+	MemoryMB int
 	// Environment holds all its variables, those of Globals too. The names
 	// that AWS sets by itself are not among them.
 	Environment map[string]string
@@ -73,6 +74,7 @@ func Load(root string, parameters map[string]string) (*Stack, error) {
 	return load(os.DirFS(root), parameters)
 }
 
+// load is Load on any file system; the tests change a file on the way.
 func load(files fs.FS, parameters map[string]string) (*Stack, error) {
 	e, err := newEvaluator(files, "template.yaml", "safekeep", parameters)
 	if err != nil {
@@ -87,7 +89,8 @@ func load(files fs.FS, parameters map[string]string) (*Stack, error) {
 	return s, nil
 }
 
-// Function returns the function of a folder under functions/.
+// Function returns the function of a folder under functions/, and whether there
+// is one.
 func (s *Stack) Function(name string) (Function, bool) {
 	i := slices.IndexFunc(s.Functions, func(f Function) bool { return f.Name == name })
 	if i < 0 {
@@ -96,7 +99,7 @@ func (s *Stack) Function(name string) (Function, bool) {
 	return s.Functions[i], true
 }
 
-// Table returns the table of a name.
+// Table returns the table of a name, as Function does.
 func (s *Stack) Table(name string) (Table, bool) {
 	i := slices.IndexFunc(s.Tables, func(t Table) bool { return t.Name == name })
 	if i < 0 {
@@ -105,6 +108,8 @@ func (s *Stack) Table(name string) (Table, bool) {
 	return s.Tables[i], true
 }
 
+// collect adds what a template makes, and what its nested stacks make. What is
+// made only under a condition that does not hold is left out, as on AWS.
 func (s *Stack) collect(e *evaluator) error {
 	for _, id := range slices.Sorted(maps.Keys(e.Resources)) {
 		r, _ := e.resource(id)
@@ -141,13 +146,14 @@ func (s *Stack) collect(e *evaluator) error {
 }
 
 // properties evaluates a resource's properties into a struct whose fields are
-// named as the template names them.
+// named as the template names them, upper and lower case aside.
 func (e *evaluator) properties(r resource, into any) error {
 	at := "Resources." + r.ID + ".Properties"
 	value, err := e.value(r.Properties, at)
 	if err != nil {
 		return err
 	}
+	// By way of JSON, which has just the kinds of values that a template has.
 	text, err := json.Marshal(value)
 	if err == nil {
 		err = json.Unmarshal(text, into)
@@ -158,34 +164,37 @@ func (e *evaluator) properties(r resource, into any) error {
 	return nil
 }
 
+// event is what invokes a function. The properties of all types stand side by
+// side: no two types use one name for different things.
 type event struct {
 	Type       string
 	Properties struct {
 		Stream, StartingPosition       string
 		BatchSize                      int
 		MaximumBatchingWindowInSeconds int
-		MaximumRetryAttempts           *int
+		MaximumRetryAttempts           *int // nil: until the record is too old
 		FilterCriteria                 struct{ Filters []struct{ Pattern string } }
 		ScheduleExpression, Input      string
 	}
 }
 
+// function reads one function with what Globals adds to it.
 func (e *evaluator) function(r resource) (Function, error) {
 	if globals, ok := e.Globals["Function"].(map[string]any); ok {
 		r.Properties = laidOver(globals, r.Properties)
 	}
 	var p struct {
-		CodeUri             string //nolint:revive // as the template spells it
+		CodeURI             string
 		Timeout, MemorySize int
 		Environment         struct{ Variables map[string]any }
-		FunctionUrlConfig   struct{ AuthType string } //nolint:revive // as above
+		FunctionURLConfig   struct{ AuthType string }
 		Events              map[string]event
 	}
 	if err := e.properties(r, &p); err != nil {
 		return Function{}, err
 	}
 	f := Function{
-		Name: path.Base(p.CodeUri), LogicalID: r.ID, MemoryMB: p.MemorySize, URLAuth: p.FunctionUrlConfig.AuthType,
+		Name: path.Base(p.CodeURI), LogicalID: r.ID, MemoryMB: p.MemorySize, URLAuth: p.FunctionURLConfig.AuthType,
 		Timeout: time.Duration(p.Timeout) * time.Second, Environment: map[string]string{},
 	}
 	for name, value := range p.Environment.Variables {
@@ -194,6 +203,7 @@ func (e *evaluator) function(r resource) (Function, error) {
 	for _, name := range slices.Sorted(maps.Keys(p.Events)) {
 		switch event := p.Events[name].Properties; p.Events[name].Type {
 		case "DynamoDB":
+			// The stream is known by its ARN, "…:table/Ledger/stream/…".
 			_, table, _ := strings.Cut(event.Stream, ":table/")
 			table, _, _ = strings.Cut(table, "/")
 			stream := Stream{
@@ -210,6 +220,7 @@ func (e *evaluator) function(r resource) (Function, error) {
 		case "ScheduleV2":
 			f.Schedules = append(f.Schedules, Schedule{Name: name, Expression: event.ScheduleExpression, Input: event.Input})
 		default:
+			// Somebody must decide how the local stack is to raise it.
 			return Function{}, fmt.Errorf("%s: Resources.%s: events of type %q are not known here", e.file, r.ID, p.Events[name].Type)
 		}
 	}
@@ -217,7 +228,8 @@ func (e *evaluator) function(r resource) (Function, error) {
 }
 
 // laidOver merges as SAM merges Globals: a function's own value wins, and maps
-// are merged key by key.
+// are merged key by key. Lists would be joined; none stand in both places.
+// Source: "Globals section of the AWS SAM template" in the SAM guide.
 func laidOver(below, above map[string]any) map[string]any {
 	merged := maps.Clone(below)
 	for key, value := range above {

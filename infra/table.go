@@ -7,7 +7,8 @@ import (
 )
 
 // Table is one DynamoDB table, as far as an engine without an account can have
-// it: encryption, backups and deletion protection exist on AWS only.
+// it: encryption, backups and deletion protection exist on AWS only. All tables
+// are billed by use, so there is no capacity to copy either.
 type Table struct {
 	Name       string // locally the logical id
 	LogicalID  string
@@ -20,8 +21,10 @@ type Table struct {
 	TTLAttribute string
 }
 
-// CreateInput returns what makes the same table elsewhere. The attribute of
-// time to live is not part of it: DynamoDB sets that by a call of its own.
+// CreateInput returns what makes the same table elsewhere, with its indexes and
+// its stream. The attribute of time to live is not part of it: DynamoDB sets
+// that by a call of its own (UpdateTimeToLive). The lists are the table's own;
+// the SDK only reads them.
 func (t Table) CreateInput() *dynamodb.CreateTableInput {
 	in := &dynamodb.CreateTableInput{
 		TableName: aws.String(t.Name), BillingMode: types.BillingModePayPerRequest,
@@ -53,6 +56,7 @@ func (e *evaluator) table(r resource) (Table, error) {
 		Name: r.ID, LogicalID: r.ID, Attributes: p.AttributeDefinitions, Keys: p.KeySchema,
 		Indexes: p.GlobalSecondaryIndexes, StreamView: p.StreamSpecification.StreamViewType,
 	}
+	// A specification that is there but switched off deletes nothing.
 	if p.TimeToLiveSpecification.Enabled {
 		t.TTLAttribute = p.TimeToLiveSpecification.AttributeName
 	}

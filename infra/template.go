@@ -10,7 +10,8 @@ import (
 )
 
 // template is one file as written: short tags made long ({"Ref": …},
-// {"Fn::GetAtt": […]}), nothing evaluated.
+// {"Fn::GetAtt": […]}), nothing evaluated. The checks look at it where it
+// matters how something is written, not only what it comes to.
 type template struct {
 	file       string
 	Parameters map[string]any
@@ -23,11 +24,13 @@ type template struct {
 
 // resource is one entry of Resources.
 type resource struct {
-	ID, Type   string
+	ID, Type   string // the logical id; "AWS::SQS::Queue"
 	Properties map[string]any
 	All        map[string]any // with Condition, DeletionPolicy, Metadata, …
 }
 
+// readTemplate reads one file. It does not say whether the template is a good
+// one: that is for the checks, and for CloudFormation's own linter.
 func readTemplate(files fs.FS, file string) (*template, error) {
 	text, err := fs.ReadFile(files, file)
 	if err != nil {
@@ -48,6 +51,7 @@ func readTemplate(files fs.FS, file string) (*template, error) {
 	if !ok {
 		return nil, fmt.Errorf("reading %s: it is not a mapping", file)
 	}
+	// A section that is missing is an empty one.
 	section := func(name string) map[string]any {
 		m, _ := top[name].(map[string]any)
 		return m
@@ -76,6 +80,8 @@ func (t *template) resource(id string) (resource, bool) {
 }
 
 // nested is the file that a nested stack is written in, from the top folder.
+// It is false for other resources and for stacks that live elsewhere, at an
+// address or in the application repository.
 func (t *template) nested(r resource) (string, bool) {
 	location, ok := r.Properties["Location"].(string)
 	return path.Join(path.Dir(t.file), location), ok && r.Type == nestedType
@@ -92,19 +98,23 @@ func decode(n *yaml.Node) (any, error) {
 	case "Ref", "Condition":
 		return map[string]any{name: value}, nil
 	case "GetAtt":
+		// Only the first dot divides: "Data.Outputs.Table" asks the nested
+		// stack Data for its attribute "Outputs.Table".
 		if text, ok := value.(string); ok {
 			id, attribute, _ := strings.Cut(text, ".")
 			value = []any{id, attribute}
 		}
 		return map[string]any{"Fn::GetAtt": value}, nil
-	default:
+	default: // an unknown one is found out when it is evaluated
 		return map[string]any{"Fn::" + name: value}, nil
 	}
 }
 
+// decodePlain decodes a node as if it had no tag of CloudFormation's.
 func decodePlain(n *yaml.Node) (any, error) {
 	switch n.Kind {
 	case yaml.MappingNode:
+		// The library keeps keys and values in one list, by turns.
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i < len(n.Content); i += 2 {
 			key := n.Content[i].Value

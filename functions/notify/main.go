@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/mail"
 	"os"
 	"time"
 
@@ -45,12 +46,14 @@ func run(ctx context.Context, environment map[string]string) error {
 		return fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	client := dynamo.NewClient(aws)
+	// Mails show the product's name; the address alone is what SES checks.
+	from := (&mail.Address{Name: c.Product, Address: c.From}).String()
 	courier := &notice.Courier{
 		Debts:   &notice.LedgerDebts{Client: client, Table: c.Ledger},
 		Rosters: &workspace.Store{Client: client, Table: c.Workspaces},
-		Sender:  &notice.SES{Client: notice.NewSESClient(aws), From: c.From, ConfigurationSet: c.ConfigurationSet},
+		Sender:  &notice.SES{Client: notice.NewSESClient(aws), From: from, ConfigurationSet: c.ConfigurationSet},
 		Brand: notice.Brand{
-			Product: c.Product, From: c.From,
+			Product: c.Product, From: from,
 			TokensURL: c.TokensURL, AuditURL: c.AuditURL, DocsURL: c.DocsURL, SupportURL: c.SupportURL,
 		},
 		Fallback: c.SecurityContact,

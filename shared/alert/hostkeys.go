@@ -159,7 +159,7 @@ func (k *Keyring) rest() {
 func (k *Keyring) settled(id string, arrived time.Time) bool {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.set != nil && !k.set.Began.Before(arrived) && k.set.keys[id] == nil
+	return k.set != nil && k.set.Began.After(arrived) && k.set.keys[id] == nil
 }
 
 // load takes the shared set over if it is newer.

@@ -14,7 +14,7 @@ var templates embed.FS
 // does not pay for it when it starts.
 var exposureHTML = sync.OnceValues(func() (*template.Template, error) {
 	return template.New("exposure.html").
-		Funcs(template.FuncMap{"soft": soft, "inc": func(i int) int { return i + 1 }, "notLinked": func() string { return notLinked }}).
+		Funcs(template.FuncMap{"soft": soft, "inc": func(i int) int { return i + 1 }}).
 		ParseFS(templates, "templates/exposure.html")
 })
 

@@ -11,6 +11,10 @@ import (
 const (
 	hrefLen      = 2048 // longest address that becomes a link, in bytes
 	displayRunes = 120  // longest form that is displayed in HTML, and defanged
+
+	// ellipsis is what redaction leaves of our token (skp_…a1B2): a page whose
+	// address held it cannot be reached by that address any more.
+	ellipsis = "…"
 )
 
 // reporterHosts are the public web hosts a reporter's own findings lie on. An
@@ -33,9 +37,7 @@ var reporterHosts = map[string][]string{
 // escape that browsers and Go would read differently.
 func linkTo(reporter, raw string) string {
 	raw = strings.TrimSpace(raw)
-	// An ellipsis is what redaction leaves in the place of our token: that
-	// page cannot be reached by this address any more.
-	if len(raw) > hrefLen || strings.ContainsRune(raw, '…') || !utf8.ValidString(raw) {
+	if len(raw) > hrefLen || strings.Contains(raw, ellipsis) || !utf8.ValidString(raw) {
 		return ""
 	}
 	if _, err := url.Parse(raw); err != nil {
@@ -78,13 +80,13 @@ func defang(raw string) string {
 	raw = strings.TrimSpace(raw)
 	// What lies in the middle of a very long one cannot be displayed anyhow.
 	if end := 8 * displayRunes; len(raw) > 2*end {
-		raw = raw[:end] + "…" + raw[len(raw)-end:]
+		raw = raw[:end] + ellipsis + raw[len(raw)-end:]
 	}
-	parts := strings.Split(raw, "…")
+	parts := strings.Split(raw, ellipsis)
 	for i, p := range parts {
 		parts[i] = breakLinks(percentEncode(p))
 	}
-	return cutMiddle(strings.Join(parts, "…"), displayRunes)
+	return cutMiddle(strings.Join(parts, ellipsis), displayRunes)
 }
 
 // breakLinks spoils everything that link detection in mail clients goes by.
@@ -149,7 +151,7 @@ func cutEnd(s string, limit int) string {
 		return s
 	}
 	r := []rune(s)
-	return strings.TrimRight(string(r[:max(limit-1, 0)]), " ") + "…"
+	return strings.TrimRight(string(r[:max(limit-1, 0)]), " ") + ellipsis
 }
 
 // cutMiddle shortens s to limit runes and keeps both ends: the host and the
@@ -161,5 +163,5 @@ func cutMiddle(s string, limit int) string {
 	r := []rune(s)
 	head := (limit - 1) * 3 / 5
 	tail := limit - 1 - head
-	return string(r[:head]) + "…" + string(r[len(r)-tail:])
+	return string(r[:head]) + ellipsis + string(r[len(r)-tail:])
 }

@@ -52,8 +52,9 @@ type page struct {
 	Subject, Preheader, Product string
 	PassOn                      string // for the fallback contact only
 	Title                       string
-	Lead                        []string
+	Lead                        string
 	Alert                       *alert // what still works
+	Note                        string // that not all tokens are told in full
 	Groups                      []group
 	Stops                       []string
 	Steps                       []step
@@ -88,8 +89,14 @@ type row struct {
 	Address      *address
 }
 
-// address is shown as a link when Href is set, and as defanged text otherwise.
-type address struct{ Href, Shown string }
+// address is shown as a link when Href is set, and otherwise as defanged text
+// with a note why.
+type address struct{ Href, Shown, Note string }
+
+const (
+	noteUnknown  = "Not made a link, because we could not confirm where it leads."
+	noteRedacted = "Not made a link, because the token was part of it and is left out."
+)
 
 type step struct {
 	Text   string
@@ -180,8 +187,8 @@ func (s *story) fill(p *page) {
 	if n := len(s.leaks) - (detailed - room); n > 0 {
 		p.OthersHeading = "The other " + plural(n, "token", number(n)+" tokens")
 		// Said early, because some mail programs cut long mails off.
-		p.Lead = append(p.Lead, fmt.Sprintf("Details of %d of them follow. The other %s listed at the end of this mail.",
-			len(s.leaks)-n, plural(n, "one is", number(n)+" are")))
+		p.Note = fmt.Sprintf("Details of %d tokens follow. The other %s listed at the end of this mail.",
+			len(s.leaks)-n, plural(n, "one is", number(n)+" are"))
 	}
 }
 
@@ -252,5 +259,9 @@ func (at spot) address() *address {
 	if href := linkTo(at.host, at.url); href != "" {
 		return &address{Href: href, Shown: cutMiddle(href, displayRunes)}
 	}
-	return &address{Shown: defang(at.url)}
+	a := &address{Shown: defang(at.url), Note: noteUnknown}
+	if redacted := strings.ReplaceAll(at.url, ellipsis, ""); redacted != at.url && linkTo(at.host, redacted) != "" {
+		a.Note = noteRedacted
+	}
+	return a
 }

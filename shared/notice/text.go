@@ -9,9 +9,6 @@ import (
 // columns is the width of the text part, the custom for mail since RFC 1855.
 const columns = 72
 
-// notLinked follows an address that is shown but leads nowhere.
-const notLinked = "Not made a link, because we could not confirm where it leads."
-
 // renderText lays the page out for people who read mail as text.
 func renderText(p *page) string {
 	t := &text{}
@@ -20,11 +17,12 @@ func renderText(p *page) string {
 		t.para(p.PassOn)
 	}
 	t.para(p.Title)
-	for _, s := range p.Lead {
-		t.para(s)
-	}
+	t.para(p.Lead)
 	if p.Alert != nil {
 		t.alert(p.Alert)
+	}
+	if p.Note != "" {
+		t.para(p.Note)
 	}
 	for _, g := range p.Groups {
 		t.heading(g.Heading)
@@ -157,7 +155,7 @@ func (t *text) address(indent string, a *address) {
 	}
 	t.b.WriteString(indent + a.text() + "\n")
 	if a.Href == "" {
-		t.wrap(indent, indent, "("+notLinked+")")
+		t.wrap(indent, indent, "("+a.Note+")")
 	}
 }
 

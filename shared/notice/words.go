@@ -104,20 +104,15 @@ func (s *story) preheader() string {
 	return "They no longer work. Make new ones, then review the audit trail."
 }
 
-// lead says what was found, who says so, and what became of it. Different fates
-// stand in paragraphs of their own.
-func (s *story) lead() []string {
+// lead says what was found, who says so, and what became of it.
+func (s *story) lead() string {
+	fates := strings.Join(s.fates(), " ")
 	if len(s.leaks) == 1 {
-		return []string{fmt.Sprintf("%s told us that this %s API token of the workspace %s was %s. %s",
-			scanning(s.leaks), s.Product, quoted(s.workspace), s.leaks[0].spots[0].discovered(), s.fates()[0])}
+		return fmt.Sprintf("%s told us that this %s API token of the workspace %s was %s. %s",
+			scanning(s.leaks), s.Product, quoted(s.workspace), s.leaks[0].spots[0].discovered(), fates)
 	}
-	first := fmt.Sprintf("%s told us that %s %s API tokens of the workspace %s were %s.",
-		scanning(s.leaks), number(len(s.leaks)), s.Product, quoted(s.workspace), found(s.leaks))
-	fates := s.fates()
-	if len(fates) == 1 {
-		return []string{first + " " + fates[0]}
-	}
-	return append([]string{first}, fates...)
+	return fmt.Sprintf("%s told us that %s %s API tokens of the workspace %s were %s. %s",
+		scanning(s.leaks), number(len(s.leaks)), s.Product, quoted(s.workspace), found(s.leaks), fates)
 }
 
 func scanning(leaks []*leak) string {
@@ -157,16 +152,16 @@ func (s *story) fates() []string {
 		out = append(out, pick(n,
 			"We revoked it"+when+". It no longer works, no matter who has it.",
 			"We revoked them"+when+". They no longer work, no matter who has them.",
-			"One was revoked"+when+". It no longer works, no matter who has it.",
-			" were revoked"+when+". They no longer work, no matter who has them."))
+			"One was revoked"+when+" and no longer works.",
+			" were revoked"+when+" and no longer work."))
 	}
 	if n := len(s.still); n > 0 {
 		when := span(s.still)
 		out = append(out, pick(n,
 			"It was reported"+when+" and not revoked.",
 			"They were reported"+when+" and not revoked.",
-			"One still works. It was reported"+when+" and not revoked.",
-			" still work. They were reported"+when+" and not revoked."))
+			"One was not revoked and still works.",
+			" were not revoked and still work."))
 	}
 	if n := len(s.expired); n > 0 {
 		out = append(out, pick(n,

@@ -2,10 +2,8 @@ package notice
 
 import (
 	"flag"
-	"html"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -75,11 +73,7 @@ func TestBothPartsSayTheSame(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := mail(t)
-			seen := squash(visible(m.HTML))
-			for _, a := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(m.HTML, -1) {
-				seen += " " + html.UnescapeString(a[1])
-			}
-			seen = strings.ToLower(seen)
+			seen := strings.ToLower(parts(m)["HTML"])
 			for word := range strings.FieldsSeq(m.Text) {
 				word = strings.ToLower(strings.Trim(word, "*-():."))
 				// In HTML the name is the head of its card and needs no label.
@@ -161,6 +155,19 @@ func TestPlaces(t *testing.T) {
 	} {
 		m := render(t, testBrand, owner, exposed(1, outcomeRevoked, func(e *Exposure) { e.Host, e.Place = "GitHub", in }))
 		wantAll(t, m, "Found "+want+" https://github.com/")
+	}
+}
+
+func TestAddressNotes(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"https://github.com/search?q=skp_…a1B2": "hxxps://github[.]com/search?q=skp_…a1B2 " + noteRedacted,
+		"https://evil.example/skp_…a1B2":        "hxxps://evil[.]example/skp_…a1B2 " + noteUnknown,
+		"http://github.com/a":                   "hxxp://github[.]com/a " + noteUnknown,
+	} {
+		m := render(t, testBrand, owner, exposed(1, outcomeRevoked, func(e *Exposure) { e.URL = url }))
+		m.Text = strings.NewReplacer("(Not", "Not", "out.)", "out.", "leads.)", "leads.").Replace(m.Text)
+		wantAll(t, m, want)
 	}
 }
 

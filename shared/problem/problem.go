@@ -12,23 +12,23 @@ import "errors"
 type Kind int
 
 const (
-	// Unreadable: the request could not be parsed, or has a field we do not know.
+	// Unreadable means that the request could not be parsed, or has a field we do not know.
 	Unreadable Kind = iota + 1
-	// Unacceptable: it could be read, but a value breaks a rule.
+	// Unacceptable means that it could be read, but a value breaks a rule.
 	Unacceptable
-	// Unauthenticated: a signature, grant or secret does not verify.
+	// Unauthenticated means that a signature, grant or secret does not verify.
 	Unauthenticated
-	// Forbidden: the caller is not one of those who may call at all.
+	// Forbidden means that the caller is not one of those who may call at all.
 	Forbidden
-	// NotFound: it is not there, or not the caller's; the two are never told apart.
+	// NotFound means that it is not there, or not the caller's; the two are never told apart.
 	NotFound
-	// WrongMethod: the path is known, the method is not.
+	// WrongMethod means that the path is known, the method is not.
 	WrongMethod
-	// Conflict: already used, already done, or something is in the way.
+	// Conflict means already used, already done, or in the way of something.
 	Conflict
-	// TooLarge: the body is longer than the limit that the detail states.
+	// TooLarge means that the body is longer than the limit that the detail states.
 	TooLarge
-	// Unavailable: nothing is wrong with the request; the same one may work later.
+	// Unavailable means that nothing is wrong with the request; the same one may work later.
 	Unavailable
 )
 

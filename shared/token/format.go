@@ -113,7 +113,7 @@ func (f Format) Redact(s string) string {
 	if !strings.Contains(s, f.prefix) {
 		return s
 	}
-	return f.candidate.ReplaceAllStringFunc(s, func(match string) string { return Hint(match) })
+	return f.candidate.ReplaceAllStringFunc(s, Hint)
 }
 
 // Hash is the SHA-256 of a token in lower-case hex: the name it is stored under.

@@ -35,7 +35,7 @@ func Invoker(h http.Handler) func(context.Context, events.LambdaFunctionURLReque
 		if err != nil {
 			WriteError(ctx, w, err)
 		} else {
-			serve(w, r, h)
+			serve(w, r, h) //nolint:contextcheck // r carries ctx
 		}
 		return w.event(), nil
 	}

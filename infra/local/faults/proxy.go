@@ -15,6 +15,7 @@ import (
 type Process interface {
 	Function() string
 	ID() int
+	PID() int
 	Invocation() string
 	Kill()
 }
@@ -59,6 +60,16 @@ func (p *Proxy) Attach(process Process) string {
 	return "http://" + p.listener.Addr().String() + "/" + key
 }
 
+// Detach forgets a process that is gone.
+func (p *Proxy) Detach(process Process) {
+	p.peers.Delete(process.Function() + "/" + strconv.Itoa(process.ID()))
+}
+
+// Anonymous is a base URL that is the same for every process. Addresses that a
+// function keeps in a table, as it does those of the code hosts, must not differ
+// from one process to the next; who calls is then found out by [Proxy.caller].
+func (p *Proxy) Anonymous() string { return "http://" + p.listener.Addr().String() + "/-/-" }
+
 // Set puts a rule in force for all calls from now on. Nil takes it away.
 func (p *Proxy) Set(rule Rule) {
 	if rule == nil {
@@ -78,9 +89,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	known, ok := p.peers.Load(parts[0] + "/" + parts[1])
+	from := p.caller(parts[0], parts[1], r.RemoteAddr)
 	service := p.services[parts[2]]
-	if !ok || service == nil {
+	if from == nil || service == nil {
 		http.NotFound(w, r)
 		return
 	}
@@ -88,7 +99,6 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(parts) == 4 {
 		rest += parts[3]
 	}
-	from := known.(*peer)
 	r.URL.Path, r.URL.RawPath = rest, ""
 
 	c := Call{

@@ -45,6 +45,8 @@ type Config struct {
 	// Backend, when set, gives the base URL that replaces [Backend] in the
 	// environment of one instance, so that its calls can be told from others'.
 	Backend func(*Instance) string
+	// Ended, when set, is told of every process that is gone.
+	Ended func(*Instance)
 }
 
 // Backend stands in environment values for the base URL under which an instance

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"safekeep/infra/dynamodblocal/child"
@@ -21,6 +22,7 @@ type Instance struct {
 	function *Function
 	id       int
 	cmd      *exec.Cmd
+	pid      atomic.Int64
 	api      net.Listener
 	started  time.Time
 	done     chan struct{} // closed when the process is gone and its output read
@@ -62,6 +64,7 @@ func newInstance(f *Function, id int) (*Instance, error) {
 		_ = api.Close()
 		return nil, fmt.Errorf("starting %s: %w", f.config.Name, err)
 	}
+	i.pid.Store(int64(i.cmd.Process.Pid))
 	server := &http.Server{Handler: i.runtimeAPI()}
 	go func() { _ = server.Serve(api) }()
 	go func() {
@@ -79,8 +82,8 @@ func (i *Instance) Function() string { return i.function.config.Name }
 // ID numbers the processes of a function from 1; a number is never used again.
 func (i *Instance) ID() int { return i.id }
 
-// PID is the process's id.
-func (i *Instance) PID() int { return i.cmd.Process.Pid }
+// PID is the process's id, 0 for a moment while it is being started.
+func (i *Instance) PID() int { return int(i.pid.Load()) }
 
 // Invocation is the id of the request that the process works on, empty when it
 // works on none.
@@ -209,6 +212,9 @@ func (i *Instance) buried(exit error) {
 	}
 	i.mu.Unlock()
 
+	if i.function.config.Ended != nil {
+		i.function.config.Ended(i)
+	}
 	i.function.ended(i, failed)
 	if inv != nil {
 		inv.end(failed, true)

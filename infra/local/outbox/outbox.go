@@ -152,13 +152,17 @@ func (o *Outbox) Close() {
 // take keeps a mail unless it is refused.
 func (o *Outbox) take(m Mail) *Error {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.asked++
-	if o.refuse != nil {
-		if refusal := o.refuse(m); refusal != nil {
+	refuse := o.refuse
+	o.mu.Unlock()
+	if refuse != nil {
+		if refusal := refuse(m); refusal != nil {
 			return refusal
 		}
 	}
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.file != nil {
 		line, err := json.Marshal(m)
 		if err == nil {

@@ -111,10 +111,12 @@ func TestRefuses(t *testing.T) {
 // Nothing is sent without a fresh signature for SES.
 func TestSignature(t *testing.T) {
 	for name, edit := range map[string]func(*http.Request){
-		"none":          func(r *http.Request) { r.Header.Del("Authorization") },
-		"not ours":      func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") },
-		"other service": func(r *http.Request) { r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/ses/", "/sns/", 1)) },
-		"old":           func(r *http.Request) { r.Header.Set("X-Amz-Date", "20200101T000000Z") },
+		"none":     func(r *http.Request) { r.Header.Del("Authorization") },
+		"not ours": func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") },
+		"other service": func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/ses/", "/sns/", 1))
+		},
+		"old": func(r *http.Request) { r.Header.Set("X-Amz-Date", "20200101T000000Z") },
 	} {
 		o, _ := outbox.New("acme.example", "")
 		r := request(nil)

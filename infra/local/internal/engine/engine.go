@@ -1,0 +1,45 @@
+// Package engine gives tests one DynamoDB Local for the whole test binary.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"safekeep/infra/dynamodblocal"
+)
+
+var server = sync.OnceValues(func() (*dynamodblocal.Server, error) {
+	return dynamodblocal.Open(context.Background(), dynamodblocal.Options{Heap: "512m", Log: os.Stderr})
+})
+
+// Endpoint is where the engine answers. Without one on this machine the test is
+// skipped. The engine ends with the test binary.
+func Endpoint(t testing.TB) string {
+	t.Helper()
+	s, err := server()
+	if errors.Is(err, dynamodblocal.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Endpoint
+}
+
+// Credentials are random, so that what is made with them is seen by nobody else.
+func Credentials() aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider(rand.Text(), "secret", "")
+}
+
+// Client is a client with these credentials.
+func Client(endpoint string, who aws.CredentialsProvider) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: who})
+}

@@ -1,0 +1,220 @@
+// Package local runs all of Safekeep on one machine without an AWS account: the
+// functions as they ship, under a Lambda host, over AWS's own DynamoDB engine,
+// with stand-ins for SES, Secrets Manager and the code hosts, and a fault proxy
+// in between. `make run` is its command; tests and benchmarks use it as a
+// library.
+//
+//	stack, err := local.Start(ctx, local.Options{})
+//	defer stack.Close()
+//	http.Get(stack.URL + "/workspaces/demo")
+//
+// Functions, their settings, streams, schedules and tables are read from
+// template.yaml, so nothing is declared twice. Several stacks may run in one
+// process and share an engine: each has its own access key, and with it its own
+// tables.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"safekeep/infra"
+	"safekeep/infra/dynamodblocal"
+	"safekeep/infra/local/codehost"
+	"safekeep/infra/local/faults"
+	"safekeep/infra/local/host"
+	"safekeep/infra/local/outbox"
+	"safekeep/infra/local/pump"
+	"safekeep/infra/local/secrets"
+)
+
+// A Stack is a running stack. Its methods may be called at the same time.
+type Stack struct {
+	// URL is the address of everything: http://127.0.0.1 and the port.
+	URL string
+	// Template is what the stack was made from.
+	Template *infra.Stack
+	// Faults stands between the functions and what they call.
+	Faults *faults.Proxy
+	// Outbox holds the mails, Secrets the secrets.
+	Outbox  *outbox.Outbox
+	Secrets *secrets.Vault
+	// GitHub and GitLab report leaked tokens.
+	GitHub, GitLab *codehost.Host
+	// DynamoDB sees the stack's tables, past the fault proxy.
+	DynamoDB *dynamodb.Client
+	// Endpoint and Credentials are what DynamoDB was made from.
+	Endpoint    string
+	Credentials aws.CredentialsProvider
+
+	options   Options
+	log       io.Writer
+	accessKey string
+	engine    *dynamodblocal.Server // nil when somebody else runs it
+	front     *http.Server
+	listener  net.Listener
+	functions map[string]*host.Function
+	pumps     []*pump.Pump
+	ticks     context.CancelFunc
+	ticking   sync.WaitGroup
+	closing   sync.Once
+	closed    error
+}
+
+// Start starts a stack and returns when it is up. What is missing on the machine
+// is an error that says which command mends it.
+func Start(ctx context.Context, o Options) (_ *Stack, err error) {
+	s := &Stack{options: o, log: &serial{to: o.Log}, Secrets: &secrets.Vault{}, functions: make(map[string]*host.Function)}
+	defer func() {
+		if err != nil {
+			_ = s.Close() // the reason for closing is the error to report
+		}
+	}()
+	if s.options.Root == "" {
+		if s.options.Root, err = infra.Root(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.openState(); err != nil {
+		return nil, err
+	}
+	s.listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", o.Port))
+	if err != nil {
+		return nil, fmt.Errorf("opening the local address (PORT chooses another): %w", err)
+	}
+	s.URL = "http://" + s.listener.Addr().String()
+
+	// The engine takes seconds to start and the functions to build: both at once.
+	building := make(chan error, 1)
+	if err := s.openEngine(ctx, func() {
+		go func() { building <- s.loadAndBuild(ctx) }()
+	}); err != nil {
+		<-building
+		return nil, err
+	}
+	if err := <-building; err != nil {
+		return nil, err
+	}
+	for _, step := range []func(context.Context) error{s.createTables, s.startFunctions, s.startFront, s.startPumps, s.startTicks, s.seed} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// openEngine finds or starts DynamoDB; meanwhile runs once before that waits.
+func (s *Stack) openEngine(ctx context.Context, meanwhile func()) error {
+	if err := s.openStandIns(); err != nil {
+		meanwhile = nil
+		return err
+	}
+	meanwhile()
+	s.Endpoint = s.options.DynamoDB
+	if s.Endpoint == "" {
+		engine, err := dynamodblocal.Open(ctx, dynamodblocal.Options{Root: s.options.Root, State: s.statePath("dynamodb"), Log: s.log})
+		if err != nil {
+			return err
+		}
+		s.engine, s.Endpoint = engine, engine.Endpoint
+	}
+	return nil
+}
+
+// Close ends everything that the stack started and returns when it is gone.
+// Tables go too, unless State keeps them.
+func (s *Stack) Close() error {
+	s.closing.Do(func() { s.closed = s.close() })
+	return s.closed
+}
+
+func (s *Stack) close() error {
+	var errs []error
+	if s.ticks != nil {
+		s.ticks()
+	}
+	for _, p := range s.pumps {
+		p.Close()
+	}
+	if s.front != nil {
+		_ = s.front.Close()
+	} else if s.listener != nil {
+		_ = s.listener.Close()
+	}
+	var all sync.WaitGroup
+	for _, f := range s.functions {
+		all.Go(f.Close)
+	}
+	all.Wait()
+	s.ticking.Wait()
+	if s.Faults != nil {
+		s.Faults.Close()
+	}
+	if s.Outbox != nil {
+		s.Outbox.Close()
+	}
+	if s.options.State == "" {
+		errs = append(errs, s.dropTables())
+	}
+	if s.engine != nil {
+		s.engine.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// Function is the running function of that name, nil when there is none.
+func (s *Stack) Function(name string) *host.Function { return s.functions[name] }
+
+// Invoke invokes a function with a payload, as Lambda's Invoke does.
+func (s *Stack) Invoke(ctx context.Context, function string, payload []byte) (host.Result, error) {
+	f := s.functions[function]
+	if f == nil {
+		return host.Result{}, fmt.Errorf("invoking %s: there is no such function in the template", function)
+	}
+	return f.Invoke(ctx, payload)
+}
+
+// Kill kills every process of a function with SIGKILL. The next call starts one.
+func (s *Stack) Kill(function string) {
+	if f := s.functions[function]; f != nil {
+		f.Kill()
+	}
+}
+
+// Drain returns when all that was written to the streams before the call has
+// been worked off by the functions behind them, or given up.
+func (s *Stack) Drain(ctx context.Context) error {
+	for _, p := range s.pumps {
+		if err := p.Drain(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stack) logf(format string, a ...any) {
+	_, _ = fmt.Fprintf(s.log, "[local] "+format+"\n", a...)
+}
+
+// serial lets many write to one log, a line at a time.
+type serial struct {
+	to io.Writer
+	mu sync.Mutex
+}
+
+func (s *serial) Write(p []byte) (int, error) {
+	if s.to == nil {
+		return len(p), nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.to.Write(p)
+}
