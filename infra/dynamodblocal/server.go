@@ -146,6 +146,10 @@ func start(ctx context.Context, java string, in installation, o Options) (*Serve
 	return s, nil
 }
 
+// Owned says whether the engine was started here, and so ends with Close. The
+// server may be nil.
+func (s *Server) Owned() bool { return s != nil && s.cmd != nil }
+
 // Close ends the engine and returns when its process is gone. An engine that
 // keeps its tables is given a few seconds to write them down.
 func (s *Server) Close() {

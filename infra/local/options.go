@@ -52,7 +52,7 @@ type Options struct {
 const (
 	product         = "Acme"
 	mailDomain      = "acme.example"
-	mailFrom        = "Acme Security <security@acme.example>"
+	mailFrom        = "security@acme.example"
 	securityContact = "security@company.example"
 	githubSecret    = "safekeep/github-token"
 )

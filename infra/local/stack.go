@@ -93,40 +93,31 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	s.URL = "http://" + s.listener.Addr().String()
 
 	// The engine takes seconds to start and the functions to build: both at once.
-	building := make(chan error, 1)
-	if err := s.openEngine(ctx, func() {
-		go func() { building <- s.loadAndBuild(ctx) }()
-	}); err != nil {
-		<-building
-		return nil, err
-	}
-	if err := <-building; err != nil {
+	var starting sync.WaitGroup
+	var engineErr error
+	starting.Go(func() { engineErr = s.openEngine(ctx) })
+	err = s.prepare(ctx)
+	starting.Wait()
+	if err = errors.Join(err, engineErr); err != nil {
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{s.createTables, s.startFunctions, s.startFront, s.startPumps, s.startTicks, s.seed} {
-		if err := step(ctx); err != nil {
+		if err = step(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// openEngine finds or starts DynamoDB; meanwhile runs once before that waits.
-func (s *Stack) openEngine(ctx context.Context, meanwhile func()) error {
+// prepare does all that needs no engine: stand-ins, template, programs.
+func (s *Stack) prepare(ctx context.Context) error {
 	if err := s.openStandIns(); err != nil {
-		meanwhile = nil
 		return err
 	}
-	meanwhile()
-	s.Endpoint = s.options.DynamoDB
-	if s.Endpoint == "" {
-		engine, err := dynamodblocal.Open(ctx, dynamodblocal.Options{Root: s.options.Root, State: s.statePath("dynamodb"), Log: s.log})
-		if err != nil {
-			return err
-		}
-		s.engine, s.Endpoint = engine, engine.Endpoint
+	if err := s.loadTemplate(); err != nil {
+		return err
 	}
-	return nil
+	return s.build(ctx)
 }
 
 // Close ends everything that the stack started and returns when it is gone.

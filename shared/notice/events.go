@@ -52,35 +52,46 @@ func keysOf(records []events.DynamoDBEventRecord) []Key {
 	return keys
 }
 
-// settleAll settles each of the keys; one that fails does not stop the others.
+// settleAll settles the keys, those of one workspace in turn, for they may be
+// told together. One that fails does not stop the others.
 func (c *Courier) settleAll(ctx context.Context, keys []Key) error {
+	byWorkspace := map[string][]Key{}
+	for _, key := range keys {
+		byWorkspace[key.Workspace] = append(byWorkspace[key.Workspace], key)
+	}
 	var mu sync.Mutex
 	var errs []error
-	looked := map[Key]bool{} // told with another entry of this run already
 	var group errgroup.Group
 	group.SetLimit(settleAtOnce)
-	for _, key := range keys {
+	for _, keys := range byWorkspace {
 		group.Go(func() error {
-			mu.Lock()
-			skip := looked[key]
-			mu.Unlock()
-			if skip {
-				return nil
-			}
-			debts, err := c.Settle(ctx, key)
+			err := c.settleInTurn(ctx, keys)
 			mu.Lock()
 			defer mu.Unlock()
-			for _, debt := range debts {
-				looked[debt.Key()] = true
-			}
-			if err != nil {
-				slog.ErrorContext(ctx, "debt not settled", "workspace", key.Workspace, "seq", key.Seq, "error", err.Error())
-				errs = append(errs, err)
-			}
+			errs = append(errs, err)
 			return nil
 		})
 	}
 	_ = group.Wait()
+	return errors.Join(errs...)
+}
+
+func (c *Courier) settleInTurn(ctx context.Context, keys []Key) error {
+	var errs []error
+	looked := map[Key]bool{} // told with an earlier one, or waiting with it
+	for _, key := range keys {
+		if looked[key] {
+			continue
+		}
+		debts, err := c.Settle(ctx, key)
+		for _, debt := range debts {
+			looked[debt.Key()] = true
+		}
+		if err != nil {
+			slog.ErrorContext(ctx, "debt not settled", "workspace", key.Workspace, "seq", key.Seq, "error", err.Error())
+			errs = append(errs, err)
+		}
+	}
 	return errors.Join(errs...)
 }
 

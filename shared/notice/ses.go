@@ -13,7 +13,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
-	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // sendTimeout bounds one try of one mail.
@@ -70,14 +70,15 @@ func (s *SES) Send(ctx context.Context, to string, mail Mail) error {
 // classify tells what surely was not sent from what may have been.
 func classify(err error) error {
 	var refused *types.BadRequestException
-	var answer smithy.APIError
+	var answer *smithyhttp.ResponseError
 	var dial *net.OpError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &refused):
 		return fmt.Errorf("%w: %w", ErrRefused, err)
-	case errors.As(err, &answer) && answer.ErrorFault() != smithy.FaultServer:
+	// Without any answer the status is 0, and the mail may have gone out.
+	case errors.As(err, &answer) && answer.HTTPStatusCode() >= 400 && answer.HTTPStatusCode() < 500:
 		return fmt.Errorf("%w: %w", ErrNotSent, err)
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return fmt.Errorf("%w: %w", ErrNotSent, err)

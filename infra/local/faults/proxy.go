@@ -22,7 +22,7 @@ type Process interface {
 
 // A Proxy passes calls on to services. Its zero value is not ready; see [New].
 type Proxy struct {
-	services map[string]http.Handler
+	services sync.Map // name to http.Handler
 	listener net.Listener
 	server   *http.Server
 	rule     atomic.Pointer[Rule]
@@ -38,19 +38,22 @@ type peer struct {
 	calls      int
 }
 
-// New opens a proxy on a free port of 127.0.0.1 before the named services.
-// A service sees requests without the part of the path that names the process.
-func New(services map[string]http.Handler) (*Proxy, error) {
+// New opens a proxy on a free port of 127.0.0.1.
+func New() (*Proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("opening the fault proxy: %w", err)
 	}
-	p := &Proxy{services: services, listener: l}
+	p := &Proxy{listener: l}
 	p.record.totals = make(map[string]int)
-	p.server = &http.Server{Handler: p}
+	p.server = &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = p.server.Serve(l) }()
 	return p, nil
 }
+
+// Serve puts a service behind the proxy. It sees requests without the part of
+// the path that names the process and the service.
+func (p *Proxy) Serve(name string, service http.Handler) { p.services.Store(name, service) }
 
 // Attach makes a process known and returns the base URL under which it finds the
 // services: base/dynamodb, base/ses and so on.
@@ -90,11 +93,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	from := p.caller(parts[0], parts[1], r.RemoteAddr)
-	service := p.services[parts[2]]
-	if from == nil || service == nil {
+	found, ok := p.services.Load(parts[2])
+	if from == nil || !ok {
 		http.NotFound(w, r)
 		return
 	}
+	service := found.(http.Handler)
 	rest := "/"
 	if len(parts) == 4 {
 		rest += parts[3]

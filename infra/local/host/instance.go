@@ -65,7 +65,7 @@ func newInstance(f *Function, id int) (*Instance, error) {
 		return nil, fmt.Errorf("starting %s: %w", f.config.Name, err)
 	}
 	i.pid.Store(int64(i.cmd.Process.Pid))
-	server := &http.Server{Handler: i.runtimeAPI()}
+	server := &http.Server{Handler: i.runtimeAPI(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(api) }()
 	go func() {
 		err := i.cmd.Wait() // after the last line of output

@@ -89,7 +89,7 @@ func New(identity, path string) (*Outbox, error) {
 func (o *Outbox) Mails() []Mail {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	mails := slices.Clone(o.mails)
+	mails := append([]Mail{}, o.mails...) // never nil: JSON shows [] and not null
 	slices.Reverse(mails)
 	return mails
 }

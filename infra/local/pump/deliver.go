@@ -68,24 +68,6 @@ func (p *Pump) deliverBatch(ctx context.Context, batch []json.RawMessage) {
 	}
 }
 
-// dress adds what the stream's records lack to be those of a Lambda event.
-func (p *Pump) dress(batch []json.RawMessage) []json.RawMessage {
-	dressed := make([]json.RawMessage, 0, len(batch))
-	for _, r := range batch {
-		var record map[string]json.RawMessage
-		if json.Unmarshal(r, &record) != nil {
-			continue
-		}
-		record["eventSourceARN"], _ = json.Marshal(p.stream)
-		whole, err := json.Marshal(record)
-		if err != nil {
-			continue
-		}
-		dressed = append(dressed, whole)
-	}
-	return dressed
-}
-
 func sequence(record json.RawMessage) string {
 	var r struct {
 		Dynamodb struct{ SequenceNumber string }

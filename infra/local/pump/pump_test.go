@@ -73,7 +73,8 @@ func (b *bench) invoke(_ context.Context, event []byte) error {
 	var keys []string
 	for _, r := range e.Records {
 		keys = append(keys, r.Change.NewImage["key"].String())
-		if r.EventSourceArn == "" || r.Change.SequenceNumber == "" || r.Change.ApproximateCreationDateTime.IsZero() {
+		if r.EventSourceArn == "" || r.Change.SequenceNumber == "" || r.Change.ApproximateCreationDateTime.IsZero() ||
+			r.AWSRegion != "us-east-1" || r.Change.NewImage["n"].Number() != "1.5" {
 			b.t.Errorf("the record lacks something: %s", event)
 		}
 	}
@@ -98,7 +99,12 @@ func (b *bench) start() *pump.Pump {
 
 func (b *bench) put(key string, owes bool) {
 	b.t.Helper()
-	item := map[string]types.AttributeValue{"key": &types.AttributeValueMemberS{Value: key}, "n": &types.AttributeValueMemberN{Value: "1"}}
+	empty := &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{}}
+	item := map[string]types.AttributeValue{
+		"key": &types.AttributeValueMemberS{Value: key}, "n": &types.AttributeValueMemberN{Value: "1.50"},
+		// What DynamoDB Local gets wrong in streams.
+		"empty": empty, "list": &types.AttributeValueMemberL{Value: []types.AttributeValue{empty}},
+	}
 	if owes {
 		item["owes"] = &types.AttributeValueMemberS{Value: "0"}
 	}

@@ -51,7 +51,10 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	if json.Unmarshal(event, &u) == nil && u.Version == "2.0" {
 		_ = json.Unmarshal([]byte(u.Body), &o)
 		if o.Do == "" {
-			o.Do = strings.TrimPrefix(u.RawPath, "/probe/")
+			o.Do = "event"
+			if do, ok := strings.CutPrefix(u.RawPath, "/probe/"); ok {
+				o.Do = do
+			}
 		}
 	} else if err := json.Unmarshal(event, &o); err != nil || o.Do == "" {
 		o.Do = "batch" // from a stream or a schedule

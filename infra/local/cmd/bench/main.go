@@ -1,0 +1,65 @@
+// Command bench measures what Safekeep adds to the work that it cannot avoid:
+// each flow runs beside a bare program (infra/local/floor) that makes only the
+// calls that have to be made, with the same libraries, under the same host and
+// on the same engine, by turns in one run. `make bench` starts it.
+//
+//	-run      regular expression; only the rows whose names it matches
+//	-rounds   rounds of every row; 0 leaves each row its own number
+//
+// A row over its bar is printed as "over". The exit code is 1 only when a row
+// could not be measured, or when what was measured did not do its work.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+)
+
+func main() {
+	pattern := flag.String("run", "", "measure only the rows whose names match this regular expression")
+	rounds := flag.Int("rounds", 0, "rounds of every row; 0 leaves each row its own number")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, os.Stdout, *pattern, *rounds)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, pattern string, rounds int) (err error) {
+	wanted, err := regexp.Compile(pattern)
+	if err != nil {
+		return fmt.Errorf("reading -run: %w", err)
+	}
+	b := &bench{}
+	defer func() {
+		if err != nil {
+			// What the functions printed last says more than the error.
+			_, _ = fmt.Fprintf(os.Stderr, "%s", b.log.last())
+		}
+		b.close()
+	}()
+	t := newTable(out)
+	for _, r := range rows {
+		if !wanted.MatchString(r.name) {
+			continue
+		}
+		if rounds > 0 {
+			r.rounds = rounds
+		}
+		res, err := b.measure(ctx, r)
+		if err != nil {
+			return fmt.Errorf("measuring %s: %w", r.name, err)
+		}
+		t.add(r, res)
+	}
+	return t.finish()
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// A row is one flow that is measured.
+type row struct {
+	name string
+	// bar is the ratio of ours to the floor that is still good.
+	bar float64
+	// rounds is how many times each side runs, after warmup rounds that do not
+	// count.
+	rounds, warmup int
+	open           func(context.Context, *bench) (pair, error)
+}
+
+// A pair is the two sides of a row. Each call sets the scene, times one run,
+// checks what it did and leaves no trace that a later run would feel.
+type pair struct {
+	ours, floor func(context.Context) (time.Duration, error)
+}
+
+// Fewer rounds of a large batch say as much: one run of it is a mean of many
+// transactions already.
+var rows = []row{
+	{"alert-batch/1", 1.25, 200, 40, openBatch(1, 1)},
+	{"alert-batch/100", 1.25, 40, 8, openBatch(100, 10)},
+	{"alert-batch/1000", 1.25, 15, 3, openBatch(1000, 50)},
+	{"cold-start/alerts", 1.25, 60, 5, openCold("alerts")},
+	{"cold-start/introspect", 1.25, 60, 5, openCold("introspect")},
+	{"cold-start/notify", 1.25, 60, 5, openCold("notify")},
+	{"cold-start/tokens", 1.25, 60, 5, openCold("tokens")},
+	{"cold-start/workspaces", 1.25, 60, 5, openCold("workspaces")},
+}
+
+// results are the times of both sides; those of one index were taken one right
+// after the other.
+type results struct{ ours, floor []time.Duration }
+
+// measure runs both sides by turns, so that whatever else the machine does
+// meets both alike.
+func (b *bench) measure(ctx context.Context, r row) (results, error) {
+	p, err := r.open(ctx, b)
+	if err != nil {
+		return results{}, err
+	}
+	var res results
+	for n := range r.warmup + r.rounds {
+		ours, err := timed(ctx, p.ours)
+		if err != nil {
+			return results{}, fmt.Errorf("ours, round %d: %w", n+1, err)
+		}
+		floor, err := timed(ctx, p.floor)
+		if err != nil {
+			return results{}, fmt.Errorf("the floor, round %d: %w", n+1, err)
+		}
+		if n >= r.warmup {
+			res.ours, res.floor = append(res.ours, ours), append(res.floor, floor)
+		}
+	}
+	return res, nil
+}
+
+func timed(ctx context.Context, run func(context.Context) (time.Duration, error)) (time.Duration, error) {
+	// Host, proxy and seeding live in this process. What one run leaves to be
+	// collected must not be collected during the next.
+	runtime.GC()
+	return run(ctx)
+}

@@ -1,0 +1,60 @@
+// Command safekeep-local runs the local stack until it is interrupted. It prints
+// "ready http://127.0.0.1:3000" when all is up. `make run` starts it.
+//
+// Environment:
+//
+//	PORT               of 127.0.0.1; 3000 when unset, 0 for any that is free
+//	STATE              folder that keeps the data over a restart; memory when unset
+//	DYNAMODB_ENDPOINT  another engine instead of the one that is started
+//	GITHUB_KEYS_URL    other key documents than those of the simulated hosts
+//	GITLAB_KEYS_URL
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"safekeep/infra/local"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	// A second Ctrl-C ends the program at once, and the kernel its children.
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Getenv); err != nil {
+		fmt.Fprintln(os.Stderr, "safekeep-local:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, getenv func(string) string) error {
+	port := 3000
+	if text := getenv("PORT"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || n > 65535 {
+			return fmt.Errorf("PORT=%q is no port; give a number from 0 to 65535", text)
+		}
+		port = n
+	}
+	parameters := make(map[string]string)
+	for variable, parameter := range map[string]string{"GITHUB_KEYS_URL": "GitHubKeysUrl", "GITLAB_KEYS_URL": "GitLabKeysUrl"} {
+		if value := getenv(variable); value != "" {
+			parameters[parameter] = value
+		}
+	}
+	stack, err := local.Start(ctx, local.Options{Port: port, State: getenv("STATE"), Log: os.Stdout, Parameters: parameters})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // interrupted while it started
+		}
+		return err
+	}
+	fmt.Println("ready", stack.URL)
+	<-ctx.Done()
+	return stack.Close()
+}
