@@ -9,7 +9,6 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -46,18 +45,6 @@ var heavy = map[string][]string{
 }
 
 const sdk = "github.com/aws/aws-sdk-go-v2/"
-
-// mixed are files of a room that import AWS's packages without being named
-// after a service of AWS, each with what it needs them for. The list only gets
-// shorter.
-var mixed = map[string]string{
-	"shared/notice/events.go":     "the records of the ledger's stream",
-	"shared/token/change.go":      "one conditional update and its entries",
-	"shared/token/item.go":        "a token as it is stored",
-	"shared/token/revoke.go":      "a set of strings",
-	"shared/workspace/item.go":    "workspaces and members as they are stored",
-	"shared/workspace/members.go": "queries",
-}
 
 // listed is a package as go list shows it.
 type listed struct {
@@ -149,7 +136,7 @@ func checkWeight(all []listed) (complaints []string) {
 }
 
 // adapter says whether a file is named after the service of AWS that it talks
-// to: dynamo.go, hostkeys_dynamo.go, dynamo_item.go.
+// to: dynamo.go, dynamo_item.go, ses.go.
 func adapter(name string) bool {
 	return slices.ContainsFunc(strings.Split(strings.TrimSuffix(path.Base(name), ".go"), "_"), func(part string) bool {
 		return part == "dynamo" || part == "kms" || part == "ses"
@@ -159,7 +146,6 @@ func adapter(name string) bool {
 // checkDomain sees that only adapters import AWS's packages, or package dynamo,
 // which hands out AWS's types.
 func checkDomain(p project) (complaints []string) {
-	left := maps.Clone(mixed)
 	err := fs.WalkDir(p.files, "shared", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return err
@@ -180,19 +166,13 @@ func checkDomain(p project) (complaints []string) {
 		imports := slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool {
 			return strings.HasPrefix(i.Path.Value, `"github.com/aws/`) || i.Path.Value == `"safekeep/shared/dynamo"`
 		})
-		if imports && left[name] == "" && !mayImport && (technical || !adapter(name)) {
+		if imports && !mayImport && (technical || !adapter(name)) {
 			complaints = append(complaints, name+" imports AWS's packages and is no adapter")
-		}
-		if imports {
-			delete(left, name)
 		}
 		return nil
 	})
 	if err != nil {
 		complaints = append(complaints, err.Error())
-	}
-	for name := range left {
-		complaints = append(complaints, name+" imports nothing of AWS's any more: take it off the list")
 	}
 	return complaints
 }
@@ -285,7 +265,6 @@ func TestHouseChecksFindMistakes(t *testing.T) {
 		"dynamo":      {"shared/token/token.go", "package token\n\nimport _ \"safekeep/shared/dynamo\"\n", "shared/token/token.go imports AWS's packages"},
 		"technical":   {"shared/problem/dynamo.go", aws, "shared/problem/dynamo.go imports AWS's packages"},
 		"new room":    {"shared/grant/grant.go", "package grant\n", "what sort of room shared/grant is"},
-		"old list":    {"shared/token/item.go", "package token\n", "shared/token/item.go imports nothing of AWS's any more"},
 		"top":         {"cmd/x.go", "package x\n", "cmd does not belong at the top"},
 		"missing":     {"README.txt", "", "README.md is missing"},
 		"folder name": {"shared/utils/x.go", "package x\n", "a package called utils"},

@@ -26,14 +26,15 @@ secretsmanager:GetSecretValue secret:github`,
 dynamodb:GetItem table/Tokens
 dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attributes hash,last_used_on; StringEqualsIfExists dynamodb:ReturnValues NONE`,
 	"notify": `
+dynamodb:BatchGetItem table/Ledger
 dynamodb:DescribeStream table/Ledger/stream/local
-dynamodb:GetItem table/Ledger
+dynamodb:GetItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys mail#*
 dynamodb:GetRecords table/Ledger/stream/local
 dynamodb:GetShardIterator table/Ledger/stream/local
 dynamodb:ListStreams table/Ledger/stream/*
-dynamodb:Query table/Ledger
 dynamodb:Query table/Ledger/index/owing
 dynamodb:Query table/Workspaces
+dynamodb:UpdateItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys mail#*
 dynamodb:UpdateItem table/Ledger if ForAllValues:StringEquals dynamodb:Attributes workspace,seq,owes,mail; StringEqualsIfExists dynamodb:ReturnValues NONE,UPDATED_OLD,UPDATED_NEW
 ses:SendEmail configuration-set/ConfigurationSet if StringEquals ses:FromAddress security@acme.example
 ses:SendEmail identity/acme.example if StringEquals ses:FromAddress security@acme.example

@@ -22,6 +22,7 @@ import (
 type config struct {
 	Stack            string `env:"STACK_NAME,required,notEmpty"`
 	Ledger           string `env:"LEDGER_TABLE,required,notEmpty"`
+	Ephemera         string `env:"EPHEMERA_TABLE,required,notEmpty"`
 	Workspaces       string `env:"WORKSPACES_TABLE,required,notEmpty"`
 	Product          string `env:"PRODUCT_NAME,required,notEmpty"`
 	From             string `env:"MAIL_FROM,required,notEmpty"`
@@ -49,7 +50,7 @@ func run(ctx context.Context, environment map[string]string) error {
 	// Mails show the product's name; the address alone is what SES checks.
 	from := (&mail.Address{Name: c.Product, Address: c.From}).String()
 	courier := &notice.Courier{
-		Debts:   &notice.LedgerDebts{Client: client, Table: c.Ledger},
+		Debts:   &notice.LedgerDebts{Client: client, Ledger: c.Ledger, Ephemera: c.Ephemera},
 		Rosters: &workspace.Store{Client: client, Table: c.Workspaces},
 		Sender:  &notice.SES{Client: notice.NewSESClient(aws), From: from, ConfigurationSet: c.ConfigurationSet},
 		Brand: notice.Brand{

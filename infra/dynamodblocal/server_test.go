@@ -32,7 +32,8 @@ func TestStartAnswersUntilClosed(t *testing.T) {
 		a.Body.Close()
 	}
 	db.Close()
-	if _, err := http.Get(db.Endpoint); err == nil {
+	if a, err := http.Get(db.Endpoint); err == nil {
+		a.Body.Close()
 		t.Error("it answers after Close")
 	}
 	db.Close() // twice is harmless

@@ -72,6 +72,8 @@ func compile(ctx context.Context, root string, names []string) error {
 	for _, name := range names {
 		args = append(args, "./functions/"+name)
 	}
+	// The developer's own GOFLAGS would build something else than what ships, and
+	// compile everything a second time.
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -41,6 +42,9 @@ func (s *Stack) openState() error {
 	if err := os.MkdirAll(s.options.State, 0o700); err != nil {
 		return fmt.Errorf("making the folder for the state: %w", err)
 	}
+	if err := s.lockState(); err != nil {
+		return err
+	}
 	var kept struct {
 		AccessKey string `json:"access_key"`
 	}
@@ -61,6 +65,21 @@ func (s *Stack) openState() error {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return fmt.Errorf("keeping the state: %w", err)
 	}
+	return nil
+}
+
+// lockState keeps a second stack away: two engines over the same files would
+// damage them.
+func (s *Stack) lockState() error {
+	lock, err := os.Create(s.statePath(".lock"))
+	if err != nil {
+		return fmt.Errorf("locking the state: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return fmt.Errorf("another stack uses the state in %s; end it or choose another folder: %w", s.options.State, err)
+	}
+	s.lock = lock // closing it unlocks
 	return nil
 }
 

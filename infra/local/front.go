@@ -31,6 +31,8 @@ var routes = []struct{ pattern, function string }{
 // startFront opens the one address of everything.
 func (s *Stack) startFront(context.Context) error {
 	mux := http.NewServeMux()
+	// A template may lack some of the functions: a test deploys a few, and later
+	// releases bring more.
 	routed := make(map[string]bool)
 	for _, r := range routes {
 		f, ok := s.Template.Function(r.function)
@@ -38,6 +40,8 @@ func (s *Stack) startFront(context.Context) error {
 			continue
 		}
 		routed[f.Name] = true
+		// What lets callers in is read from the template, so that a function that
+		// was opened there by mistake is open here too and its tests fail.
 		url := &host.URL{Function: s.functions[f.Name], Auth: f.URLAuth, ForceBase64: s.options.ForceBase64}
 		switch f.URLAuth {
 		case host.AuthNone:
@@ -71,6 +75,7 @@ func (s *Stack) startFront(context.Context) error {
 // web page elsewhere has a browser send: a name that was made to point here (DNS
 // rebinding) shows in Host, a foreign page (CSRF) in Origin.
 func (s *Stack) guard(next http.Handler) http.Handler {
+	// A browser sends these names for this machine, and always with the port.
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
 	hosts := []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

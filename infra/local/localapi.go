@@ -51,6 +51,7 @@ func (s *Stack) serveLeak(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusBadGateway, err.Error())
 		return
 	}
+	// GitHub's answer is JSON to look into, GitLab's is empty.
 	var body any = string(a.Body)
 	var parsed any
 	if json.Unmarshal(a.Body, &parsed) == nil {
@@ -65,7 +66,7 @@ func (s *Stack) serveSchedule(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &q) {
 		return
 	}
-	if q.At.IsZero() {
+	if q.At.IsZero() { // nothing given: as of now
 		q.At = time.Now()
 	}
 	result, err := s.Fire(r.Context(), r.PathValue("name"), q.At)

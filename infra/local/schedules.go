@@ -26,7 +26,9 @@ func (s *Stack) Fire(ctx context.Context, name string, at time.Time) (host.Resul
 
 var errNoSchedule = fmt.Errorf("there is no such schedule in the template")
 
-// input is what EventBridge Scheduler would send.
+// input is what EventBridge Scheduler would send: the template's text with the
+// placeholders filled in. A function's clock is the scheduled time in it, so a
+// run of next month can be had today.
 func input(schedule infra.Schedule, at time.Time) []byte {
 	text := schedule.Input
 	if text == "" {
@@ -69,6 +71,8 @@ func (s *Stack) tick(ctx context.Context, function string, schedule infra.Schedu
 		case <-ctx.Done():
 			return
 		case at := <-t.C:
+			// Not tried again as on AWS: the next tick comes soon enough, and a
+			// failure should be seen as one.
 			r, err := s.Invoke(ctx, function, input(schedule, at))
 			if err == nil && r.Failed {
 				err = fmt.Errorf("%.300s", r.Payload)

@@ -19,6 +19,8 @@ func (s *Stack) seed(ctx context.Context) error {
 		return nil
 	}
 	path := "/workspaces/" + demoWorkspace
+	// What somebody changed in a kept state is theirs: a workspace that is there is
+	// left alone as a whole.
 	status, err := s.put(ctx, http.MethodGet, path, nil)
 	if err != nil || status == http.StatusOK {
 		return err

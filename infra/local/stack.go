@@ -21,6 +21,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -55,9 +56,12 @@ type Stack struct {
 	Endpoint    string
 	Credentials aws.CredentialsProvider
 
-	options   Options
-	log       io.Writer
+	options Options
+	log     io.Writer
+	// accessKey is random. The engine keeps the tables of each key apart, and
+	// listens on every interface: without the key nobody finds ours.
 	accessKey string
+	lock      *os.File              // on the state; nil without one
 	engine    *dynamodblocal.Server // nil when somebody else runs it
 	front     *http.Server
 	listener  net.Listener
@@ -101,6 +105,8 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err = errors.Join(err, engineErr); err != nil {
 		return nil, err
 	}
+	// In this order, because each needs the one before it: the seed is put in
+	// through the front, and what it writes goes through the stream.
 	for _, step := range []func(context.Context) error{s.createTables, s.startFunctions, s.startFront, s.startPumps, s.startTicks, s.seed} {
 		if err = step(ctx); err != nil {
 			return nil, err
@@ -129,6 +135,8 @@ func (s *Stack) Close() error {
 
 func (s *Stack) close() error {
 	var errs []error
+	// From the outside in: first nothing new comes, then what works is ended, then
+	// what it works with.
 	if s.ticks != nil {
 		s.ticks()
 	}
@@ -157,6 +165,9 @@ func (s *Stack) close() error {
 	}
 	if s.engine != nil {
 		s.engine.Close()
+	}
+	if s.lock != nil {
+		_ = s.lock.Close()
 	}
 	return errors.Join(errs...)
 }

@@ -20,7 +20,9 @@ import (
 
 func TestMain(m *testing.M) {
 	probe.Main()
-	os.Exit(m.Run())
+	code := m.Run()
+	engine.Close()
+	os.Exit(code)
 }
 
 // log is what a stack printed.
@@ -281,6 +283,9 @@ func TestState(t *testing.T) {
 			t.Errorf("start %d: %d mails", n, got)
 		}
 		keys = append(keys, s.GitHub.KeyIDs()...)
+		if _, err := local.Start(t.Context(), local.Options{Root: "testdata/project", State: dir}); err == nil || !strings.Contains(err.Error(), "another stack") {
+			t.Errorf("a second stack over the same state: %v", err)
+		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}

@@ -22,6 +22,8 @@ func (s *Stack) startPumps(ctx context.Context) error {
 				Stream:      stream,
 				Log:         s.log,
 				State:       s.statePath(fmt.Sprintf("stream-%s-%d.json", f.Name, n)),
+				// A failure in the function and one on the way to it are the same to
+				// Lambda's event source: the batch is tried again.
 				Invoke: func(ctx context.Context, event []byte) error {
 					r, err := s.functions[f.Name].Invoke(ctx, event)
 					if err != nil {

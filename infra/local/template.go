@@ -15,6 +15,8 @@ import (
 // that mails link to are those of the local page.
 func (s *Stack) loadTemplate() error {
 	page := s.URL + "/local/?workspace={workspace}"
+	// The same address for every process: a function keeps it beside the keys that
+	// it fetched there, for its other processes to use.
 	keys := s.Faults.Anonymous() + "/" + faults.CodeHost + "/"
 	parameters := map[string]string{
 		"Stage":                "dev",

@@ -40,10 +40,19 @@ func NewEndpoint(url string, token func(context.Context) (string, error)) *Endpo
 
 // Fetch implements Source.
 func (e *Endpoint) Fetch(ctx context.Context, etag string) (document []byte, newETag string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseFor-time.Second)
+	defer cancel()
+	bearer := e.bearer(ctx)
 	for try := 1; ; try++ {
-		document, newETag, err = e.fetch(ctx, etag)
+		document, newETag, err = e.fetch(ctx, etag, bearer)
 		if err == nil || try == fetchTries || ctx.Err() != nil {
 			return document, newETag, err
+		}
+		if bearer != "" {
+			// A token that has expired, or is none, must not cost us the
+			// keys, which are public.
+			slog.WarnContext(ctx, "asking for keys again, without the token", "error", err.Error())
+			bearer = ""
 		}
 		select {
 		case <-time.After(50*time.Millisecond + rand.N(200*time.Millisecond)):
@@ -53,7 +62,20 @@ func (e *Endpoint) Fetch(ctx context.Context, etag string) (document []byte, new
 	}
 }
 
-func (e *Endpoint) fetch(ctx context.Context, etag string) ([]byte, string, error) {
+// bearer returns the token to ask with, or "".
+func (e *Endpoint) bearer(ctx context.Context) string {
+	if e.Token == nil {
+		return ""
+	}
+	token, err := e.Token(ctx)
+	if err != nil {
+		slog.WarnContext(ctx, "asking for keys without a token", "error", err.Error())
+		return ""
+	}
+	return token
+}
+
+func (e *Endpoint) fetch(ctx context.Context, etag, bearer string) ([]byte, string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL, nil)
 	if err != nil {
 		return nil, "", fmt.Errorf("making the request: %w", err)
@@ -63,13 +85,8 @@ func (e *Endpoint) fetch(ctx context.Context, etag string) ([]byte, string, erro
 	if etag != "" {
 		request.Header.Set("If-None-Match", etag)
 	}
-	if e.Token != nil {
-		if token, err := e.Token(ctx); err == nil {
-			request.Header.Set("Authorization", "Bearer "+token)
-		} else {
-			// The keys are public: better asked for without the token than not.
-			slog.WarnContext(ctx, "asking for keys without a token", "error", err.Error())
-		}
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
 	}
 	answer, err := e.client.Do(request)
 	if err != nil {

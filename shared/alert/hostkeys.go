@@ -23,6 +23,8 @@ const (
 	// restAfterFailure keeps one instance from asking a dead endpoint for
 	// every report that a known key can answer.
 	restAfterFailure = time.Minute
+	// clockSkew is how far the clocks of two instances may lie apart.
+	clockSkew = time.Second
 )
 
 // errUnknownKey says that the host has no such key: the report is not its.
@@ -37,7 +39,9 @@ type KeySet struct {
 	ETag     string
 	// Began is when the last fetch that confirmed the document was begun.
 	Began time.Time
-	keys  map[string]*ecdsa.PublicKey
+	// Own says that this instance fetched it, by its own clock.
+	Own  bool
+	keys map[string]*ecdsa.PublicKey
 }
 
 // Source fetches a host's key document. A nil document means that the one
@@ -117,9 +121,7 @@ func (k *Keyring) Key(ctx context.Context, id string, arrived time.Time) (*ecdsa
 		return nil, errUnknownKey
 	}
 	if key := k.have(id, servedFor); key != nil {
-		// The key endpoint is down: a key we know is served through it.
-		k.Metrics.Add(k.Now(), "HostKeysStale", 1, [2]string{"Host", k.Host})
-		return key, nil
+		return key, nil // a key we know is served while its endpoint is down
 	}
 	return nil, errUndecided
 }
@@ -159,13 +161,19 @@ func (k *Keyring) rest() {
 func (k *Keyring) settled(id string, arrived time.Time) bool {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.set != nil && k.set.Began.After(arrived) && k.set.keys[id] == nil
+	if k.set == nil || k.set.keys[id] != nil {
+		return false
+	}
+	if !k.set.Own {
+		arrived = arrived.Add(clockSkew)
+	}
+	return k.set.Began.After(arrived)
 }
 
 // load takes the shared set over if it is newer.
 func (k *Keyring) load(ctx context.Context) error {
 	set, err := k.Shelf.Load(ctx)
-	if err != nil || set == nil {
+	if err != nil || set == nil || set.Began.After(k.Now().Add(clockSkew)) {
 		return err
 	}
 	if set.keys, err = parseKeys(set.Document); err != nil {
@@ -186,7 +194,7 @@ func (k *Keyring) replace(set *KeySet) {
 }
 
 // pollEvery is how often an instance looks whether another's fetch is done.
-const pollEvery = 100 * time.Millisecond
+const pollEvery = 250 * time.Millisecond
 
 // refresh fetches the keys, or waits for the instance that is fetching them.
 // It returns nil when the set has become newer than the report or has the key.
@@ -217,7 +225,7 @@ func (k *Keyring) refresh(ctx context.Context, id string, arrived time.Time) err
 }
 
 func (k *Keyring) fetch(ctx context.Context) error {
-	set := &KeySet{Began: k.Now()}
+	set := &KeySet{Began: k.Now(), Own: true}
 	k.mu.RLock()
 	old := k.set
 	k.mu.RUnlock()
@@ -233,6 +241,7 @@ func (k *Keyring) fetch(ctx context.Context) error {
 		set.keys, err = parseKeys(document)
 	}
 	if err != nil {
+		k.Metrics.Add(k.Now(), "HostKeysStale", 1, [2]string{"Host", k.Host})
 		if release := k.Shelf.Release(ctx); release != nil {
 			slog.WarnContext(ctx, "lease not released", "host", k.Host, "error", release.Error())
 		}

@@ -1,12 +1,18 @@
 package alert
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
 func (b *bench) code(s *Service, keyID string) int {
@@ -159,6 +165,72 @@ func TestKeysOfAnotherAddressAreNotUsed(t *testing.T) {
 	moved.GitHub.Shelf = &EphemeraShelf{Client: b.tokens.Client, Table: "Ephemera", Host: "github", URL: other.server.URL}
 	if got := b.code(moved, "key1"); got != 401 {
 		t.Errorf("a key of the old address: status %d, want 401", got)
+	}
+}
+
+// A token that GitHub refuses costs nothing but the higher limit.
+func TestEndpointWithABadToken(t *testing.T) {
+	host := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write([]byte("{}"))
+	})
+	for name, bearer := range map[string]string{"expired": "ghp_old", "no header": "two\nlines"} {
+		e := NewEndpoint(host, func(context.Context) (string, error) { return bearer, nil })
+		if document, _, err := e.Fetch(t.Context(), ""); err != nil || len(document) == 0 {
+			t.Errorf("%s: %d bytes, %v", name, len(document), err)
+		}
+	}
+}
+
+// An instance whose clock is ahead must not make others call a good report forged.
+func TestClockAhead(t *testing.T) {
+	b := newBench(t)
+	for _, ahead := range []time.Duration{clockSkew / 2, time.Hour} {
+		fast := b.another()
+		fast.GitHub.Now = func() time.Time { return b.now().Add(ahead) }
+		b.code(fast, "key1")
+		b.host.publish("new" + ahead.String())
+		if got := b.code(b.another(), "new"+ahead.String()); got == 401 {
+			t.Errorf("a new key, with an instance %s ahead: 401", ahead)
+		}
+	}
+}
+
+// lossy does the first write it is asked for and loses the answer.
+type lossy struct {
+	dynamodb.HTTPClient
+	lost atomic.Bool
+}
+
+func (l *lossy) Do(r *http.Request) (*http.Response, error) {
+	answer, err := l.HTTPClient.Do(r)
+	if err == nil && strings.HasSuffix(r.Header.Get("X-Amz-Target"), "UpdateItem") && l.lost.CompareAndSwap(false, true) {
+		_ = answer.Body.Close()
+		return nil, errors.New("connection reset by peer")
+	}
+	return answer, err
+}
+
+// An instance that does not hear that it got the lease still has it, and does
+// not wait for itself.
+func TestLeaseWhoseAnswerWasLost(t *testing.T) {
+	b := newBench(t)
+	options := b.tokens.Client.Options()
+	wire := &lossy{HTTPClient: options.HTTPClient}
+	options.HTTPClient = wire
+	b.service.GitHub.Shelf.(*EphemeraShelf).Client = dynamodb.New(options)
+	began := time.Now()
+	if got := b.code(b.service, "key1"); got != 200 || !wire.lost.Load() {
+		t.Errorf("status %d, answer lost %v", got, wire.lost.Load())
+	}
+	if took := time.Since(began); took > leaseFor/2 || b.host.fetches.Load() != 1 {
+		t.Errorf("%s and %d fetches: it waited for itself", took, b.host.fetches.Load())
+	}
+	if granted, wait, err := b.another().GitHub.Shelf.Lease(t.Context(), b.now()); err != nil || !granted || wait {
+		t.Errorf("the lease is still held after the fetch: %v", err)
 	}
 }
 

@@ -120,7 +120,9 @@ func (s *Service) authenticate(ctx context.Context, keys *Keyring, id, signature
 	case errors.Is(err, errUnknownKey):
 		return errUnsigned
 	case err != nil:
-		s.Metrics.Add(s.Now(), "ReportsUndecided", 1, [2]string{"Host", keys.Host})
+		// Not counted with the reports that are surely the host's: anybody can
+		// send one that ends here.
+		s.Metrics.Add(s.Now(), "ReportsUnproven", 1, [2]string{"Host", keys.Host})
 		return errNotNow
 	case !verify(key, body, der):
 		return errUnsigned

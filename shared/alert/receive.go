@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +58,7 @@ func (r *Receiver) Receive(ctx context.Context, host, report string, items []ite
 	if err != nil {
 		return nil, err
 	}
+	r.tidy(items, leads, found, places)
 	outcomes, err := r.decide(ctx, host, report, hashes, found, places, now)
 	if err != nil {
 		return nil, err
@@ -71,6 +73,32 @@ func (r *Receiver) Receive(ctx context.Context, host, report string, items []ite
 		}
 	}
 	return results, nil
+}
+
+// tidy makes the places of the found tokens fit to be kept: an imported token
+// may have any shape, so what it looks like is only known now, and it may stand
+// in the URL of another. The first place that has a URL goes first, because it
+// is the one that the mail names.
+func (r *Receiver) tidy(items []item, leads [][]token.Hash, found map[token.Hash]token.Token, places map[token.Hash][]token.Place) {
+	var odd []string
+	for i, it := range items {
+		if _, ok := found[leads[i][0]]; ok && len(r.Format.Within(it.received.Reveal())) == 0 {
+			odd = append(odd, it.received.Reveal())
+		}
+	}
+	slices.Sort(odd)
+	odd = slices.Compact(odd)
+	for hash := range found {
+		of := places[hash]
+		if len(odd) > 0 {
+			for i := range of {
+				of[i].URL = redactURL(of[i].URL, r.Format, odd...)
+			}
+		}
+		if i := slices.IndexFunc(of, func(p token.Place) bool { return p.URL != "" }); i > 0 {
+			of[0], of[i] = of[i], of[0]
+		}
+	}
 }
 
 // rank orders outcomes for an item that holds several tokens: the most serious

@@ -5,8 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"safekeep/shared/token"
@@ -47,7 +47,7 @@ func parseReport(body []byte, format token.Format) ([]item, error) {
 		source, _ := stringOf(members.Source)
 		items = append(items, item{
 			received: token.NewSecret(text), kind: kind,
-			place: token.Place{Source: cleanSource(source), URL: cleanURL(link, text, format)},
+			place: token.Place{Source: cleanSource(source), URL: redactURL(link, format, text)},
 		})
 	}
 	return items, nil
@@ -74,53 +74,78 @@ func cleanSource(source string) string {
 	return source
 }
 
-// maxURL is the longest URL that is kept, in bytes.
-const maxURL = 2048
+// maxURL is the longest URL that is kept, and maxRawURL the longest that is
+// looked through, both in bytes.
+const (
+	maxURL    = 2048
+	maxRawURL = 16 << 10
+)
 
-// cleanURL takes the leaked token out of the URL it was found at: whoever
-// leaked it chose the URL, and the ledger and the mails must not repeat it.
-func cleanURL(link, leaked string, format token.Format) string {
+// minLiteral is the shortest string that is searched for letter by letter. A
+// shorter one is no token anybody issued.
+const minLiteral = 8
+
+// redactURL takes tokens out of the URL one was found at: whoever leaked it
+// chose the URL, and the ledger and the mails must not repeat it. Beside
+// everything of our shape it takes out the given strings. A token that only
+// comes to light when the URL is decoded, however often, costs it its path.
+func redactURL(link string, format token.Format, literals ...string) string {
 	link = strings.TrimSpace(link)
-	if hides(link, leaked, format) {
-		// It is in there under an encoding. Nothing of the path is worth
-		// the risk of getting that wrong.
-		if u, err := url.Parse(link); err == nil && u.Host != "" && !contains(u.Host, leaked, format) {
-			return "https://" + u.Host + "/…"
+	for i := range literals {
+		literals[i] = strings.TrimSpace(literals[i])
+	}
+	shows := func(s string) bool {
+		return len(format.Within(s)) > 0 || slices.ContainsFunc(literals, func(literal string) bool {
+			return len(literal) >= minLiteral && strings.Contains(s, literal)
+		})
+	}
+	redacted := format.Redact(link)
+	for _, literal := range literals {
+		if len(literal) >= minLiteral {
+			redacted = strings.ReplaceAll(redacted, literal, token.Hint(literal))
+		}
+	}
+	hidden := len(link) > maxRawURL
+	for level := redacted; !hidden; {
+		decoded := decodeOnce(level)
+		if decoded == level {
+			break
+		}
+		level, hidden = decoded, shows(decoded)
+	}
+	if hidden {
+		// Not by url.Parse, which gives up at a mistake in the path.
+		if host := hostShape.FindStringSubmatch(link); host != nil && !shows(host[1]) {
+			return "https://" + host[1] + "/…"
 		}
 		return ""
 	}
-	link = format.Redact(link)
-	if leaked = strings.TrimSpace(leaked); len(leaked) >= minLiteral {
-		link = strings.ReplaceAll(link, leaked, token.Hint(leaked))
+	if len(redacted) > maxURL { // cut last: the other way round half a token could stay
+		redacted = strings.ToValidUTF8(redacted[:maxURL], "")
 	}
-	if len(link) > maxURL { // cut last: the other way round half a token could stay
-		link = strings.ToValidUTF8(link[:maxURL], "")
-	}
-	return link
+	return redacted
 }
 
-// minLiteral is the shortest reported string that is searched for in the URL
-// letter by letter. A shorter one is no token anybody issued.
-const minLiteral = 8
+var hostShape = regexp.MustCompile(`^https://([A-Za-z0-9.-]{1,255})(?:[/?#]|$)`)
 
-func contains(s, leaked string, format token.Format) bool {
-	leaked = strings.TrimSpace(leaked)
-	return len(format.Within(s)) > 0 || len(leaked) >= minLiteral && strings.Contains(s, leaked)
-}
-
-// hides says whether decoding the URL brings the token to light.
-func hides(link, leaked string, format token.Format) bool {
-	for range 3 { // nobody reads a URL encoded more often than that
-		decoded, err := url.QueryUnescape(link)
-		if err != nil || decoded == link {
-			return false
-		}
-		if contains(decoded, leaked, format) && !contains(link, leaked, format) {
-			return true
-		}
-		link = decoded
+// decodeOnce decodes every valid %XX and leaves the rest, as a reader would
+// who does not stop at a mistake. A plus sign stays one.
+func decodeOnce(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
 	}
-	return false
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if b, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				out = append(out, b[0])
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
 }
 
 // digest names a report by its body: the same report delivered again has the

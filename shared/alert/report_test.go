@@ -3,7 +3,6 @@ package alert
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -19,28 +18,43 @@ func newServer(t *testing.T, h http.HandlerFunc) string {
 
 const leaked = "skp_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17"
 
-func TestCleanURLHidesTheToken(t *testing.T) {
+func TestRedactURL(t *testing.T) {
 	format, err := token.NewFormat("skp")
 	if err != nil {
 		t.Fatal(err)
 	}
-	double := url.QueryEscape(url.QueryEscape(strings.ReplaceAll(leaked, "_", "%5F")))
-	for name, c := range map[string]struct{ in, token, want string }{
-		"plain":            {"https://github.com/a/b", leaked, "https://github.com/a/b"},
-		"in the path":      {"https://github.com/a/" + leaked, leaked, "https://github.com/a/skp_…Lq17"},
-		"encoded":          {"https://github.com/a/" + strings.ReplaceAll(leaked, "_", "%5f"), leaked, "https://github.com/…"},
-		"encoded twice":    {"https://github.com/?q=" + double, leaked, "https://github.com/…"},
-		"another of ours":  {"https://github.com/" + strings.Replace(leaked, "z", "y", 1), "x", "https://github.com/skp_…Lq17"},
-		"imported shape":   {"https://github.com/old-secret-000001", "old-secret-000001", "https://github.com/…"},
-		"token is a slash": {"https://github.com/a", "/", "https://github.com/a"},
-		"empty":            {"", leaked, ""},
+	hex := strings.ReplaceAll(leaked, "_", "%5F")
+	deep := hex
+	for range 6 {
+		deep = strings.ReplaceAll(deep, "%", "%25")
+	}
+	other := strings.Replace(leaked, "z", "y", 1)
+	imported := "abc+def=0001"
+	const host = "https://github.com/…"
+	for name, c := range map[string]struct{ in, literal, want string }{
+		"plain":              {"https://github.com/a/b%20c?d=%zz", leaked, "https://github.com/a/b%20c?d=%zz"},
+		"in the path":        {"https://github.com/a/" + leaked, leaked, "https://github.com/a/skp_…Lq17"},
+		"another of ours":    {"https://github.com/" + other, "x", "https://github.com/skp_…Lq17"},
+		"encoded":            {"https://github.com/a/" + hex, leaked, host},
+		"seven times":        {"https://github.com/?q=" + deep, leaked, host},
+		"raw and encoded":    {"https://github.com/" + leaked + "/" + hex, leaked, host},
+		"other raw":          {"https://github.com/" + other + "/" + hex, leaked, host},
+		"behind a mistake":   {"https://github.com/%zz%25zz" + hex, leaked, host},
+		"mistake inside":     {"https://github.com/%25zz%2573kp_" + leaked[4:], leaked, host},
+		"imported":           {"https://github.com/" + imported, imported, "https://github.com/" + token.Hint(imported)},
+		"imported, encoded":  {"https://github.com/abc+def%3D0001", imported, host},
+		"imported, plus too": {"https://github.com/abc%2Bdef%3D0001", imported, host},
+		"token is a slash":   {"https://github.com/a", "/", "https://github.com/a"},
+		"in the host":        {"https://" + hex + ".example/", leaked, ""},
+		"far too long":       {"https://github.com/" + strings.Repeat("a", maxRawURL), leaked, host},
+		"empty":              {"", leaked, ""},
 	} {
-		if got := cleanURL(c.in, c.token, format); got != c.want {
+		if got := redactURL(c.in, format, c.literal); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 	long := "https://github.com/" + strings.Repeat("a", maxURL-30) + leaked
-	if got := cleanURL(long, "x", format); strings.Contains(got, leaked[4:12]) || len(got) > maxURL {
+	if got := redactURL(long, format); strings.Contains(got, leaked[4:12]) || len(got) > maxURL {
 		t.Errorf("the end of a long URL keeps a part of the token: …%s", got[len(got)-40:])
 	}
 }
@@ -77,8 +91,16 @@ func FuzzReport(f *testing.F) {
 			if len(leads[i]) == 0 {
 				t.Error("an item without a lead")
 			}
-			if len(format.Within(it.place.URL)) > 0 || len(it.place.URL) > maxURL {
-				t.Errorf("a token is left in the URL, or it is too long: %d bytes", len(it.place.URL))
+			for decoded := it.place.URL; ; decoded = decodeOnce(decoded) {
+				if len(format.Within(decoded)) > 0 {
+					t.Errorf("a token is left in %q", it.place.URL)
+				}
+				if decoded == decodeOnce(decoded) {
+					break
+				}
+			}
+			if len(it.place.URL) > maxURL {
+				t.Errorf("a URL of %d bytes", len(it.place.URL))
 			}
 			outcomes[i] = receiver.missed(it.received)
 		}

@@ -92,7 +92,7 @@ func BatchGet(ctx context.Context, client *dynamodb.Client, table string, keys [
 		for try := 0; len(keys) > 0; try++ {
 			if try > 0 {
 				// Unprocessed keys mean that the table is being throttled.
-				if err := pause(ctx, try); err != nil {
+				if err := Pause(ctx, try); err != nil {
 					return nil, err
 				}
 			}

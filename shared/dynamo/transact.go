@@ -38,7 +38,7 @@ func Transact(ctx context.Context, client *dynamodb.Client, items ...types.Trans
 		if !conflicted(err) || try == maxConflicts {
 			return err
 		}
-		if err := pause(ctx, try); err != nil {
+		if err := Pause(ctx, try); err != nil {
 			return err
 		}
 	}
@@ -57,7 +57,7 @@ func Update(ctx context.Context, client *dynamodb.Client, input *dynamodb.Update
 		if !conflicted(err) || try == maxConflicts {
 			return err
 		}
-		if err := pause(ctx, try); err != nil {
+		if err := Pause(ctx, try); err != nil {
 			return err
 		}
 	}
@@ -99,7 +99,7 @@ func cancellations(err error) []string {
 }
 
 // pause waits a random time of at most 10 ms × 2^try, capped at a second.
-func pause(ctx context.Context, try int) error {
+func Pause(ctx context.Context, try int) error {
 	limit := min(10*time.Millisecond<<min(try, 10), maxBackoff)
 	timer := time.NewTimer(rand.N(limit))
 	defer timer.Stop()

@@ -56,7 +56,11 @@ func (s *Store) Put(e Entry) types.TransactWriteItem {
 		item["report_size"] = dynamo.N(int64(e.ReportSize))
 	}
 	if s.Retention > 0 {
-		item["purge_at"] = dynamo.N(e.At.Add(s.Retention).Unix())
+		retention := s.Retention
+		if e.Owes {
+			retention = max(retention, owedAtLeast)
+		}
+		item["purge_at"] = dynamo.N(e.At.Add(retention).Unix())
 	}
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName: &s.Table, Item: item,
@@ -64,6 +68,9 @@ func (s *Store) Put(e Entry) types.TransactWriteItem {
 		ConditionExpression: aws.String("attribute_not_exists(seq)"),
 	}}
 }
+
+// owedAtLeast keeps an entry that owes a mail longer than a mail is tried.
+const owedAtLeast = 14 * 24 * time.Hour
 
 // Shard names a shard of the index of debts, 0 to Shards-1.
 func Shard(n int) string { return fmt.Sprintf("%02d", n) }

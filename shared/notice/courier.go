@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"safekeep/shared/ledger"
@@ -20,8 +19,8 @@ import (
 //
 // It is driven by the ledger's stream, and on a schedule works off whatever
 // still stands in the index of debts, so that an outage heals itself. Several
-// couriers may be at the same entry: what is told together is settled once
-// (form), and each recipient's mail is claimed before it is sent. A claim ends
+// couriers may be at the same entry: what is told together is settled in one
+// place (Group), and each recipient's mail is claimed before it is sent. A claim ends
 // by time, later than its courier can live. So a crash, or an answer lost on
 // the way, may repeat the one mail that was in flight; nothing ever loses one,
 // and a run without faults repeats none.
@@ -51,7 +50,7 @@ type Sender interface {
 
 // What a Sender can know about a mail that failed.
 var (
-	// ErrRefused: this address cannot be sent to, now or later.
+	// ErrRefused: nothing went out, and the address seems to be no good.
 	ErrRefused = errors.New("the address was refused")
 	// ErrNotSent: nothing went out; trying again later may help.
 	ErrNotSent = errors.New("the mail was not sent")
@@ -63,18 +62,18 @@ const fallbackUser = "#security-contact"
 
 // The patience of a courier.
 const (
-	// groupGrace is how long the entries of one report are waited for before
-	// those that are there are told without the others.
-	groupGrace = time.Minute
 	// leaseMargin is how long after a courier's end its claims end.
 	leaseMargin = 2 * time.Second
 	// defaultLease is for a courier that has no deadline of its own.
 	defaultLease = time.Minute
 	// sendReserve is the time that must be left to begin a send.
 	sendReserve = 2 * time.Second
-	// maxAttempts is after how many refusals a mail is given up. With the
+	// maxAttempts is after how many failures a mail is given up. With the
 	// pauses of retryAfter that is about four days.
 	maxAttempts = 100
+	// maxRefusals is the same for an address that SES calls bad, about half a
+	// day: the fault may be in how the mail is sent, and be repaired.
+	maxRefusals = 20
 )
 
 // retryAfter is the pause after the n-th failed attempt. The first retries
@@ -86,112 +85,73 @@ func retryAfter(n int) time.Duration {
 	return min(time.Minute<<min(n-4, 10), time.Hour)
 }
 
-// Settle tells what one entry owes, together with the entries of the same
-// report, and clears the debt when everybody has been told. It returns the
-// entries it looked at. Mails that fail are no error; an error means that the
-// tables could not be read or written.
-func (c *Courier) Settle(ctx context.Context, key Key) ([]Debt, error) {
-	debt, err := c.Debts.Get(ctx, key)
-	if err != nil || debt == nil || !debt.Owes {
-		return nil, err
+// settle tells what entries of one workspace owe, each report's together, and
+// clears the debts of which everybody has been told. Mails that fail are no
+// error; an error means that the tables could not be read or written.
+func (c *Courier) settle(ctx context.Context, workspace string, keys []Key) error {
+	debts, err := c.Debts.Entries(ctx, keys)
+	if err != nil || len(debts) == 0 {
+		return err
 	}
-	if debt.ReportSize <= 1 {
-		return []Debt{*debt}, c.deliver(ctx, *debt, nil)
-	}
-	group, err := c.Debts.Report(ctx, *debt)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.form(ctx, group); err != nil {
-		return nil, err
-	}
-	for _, leader := range group {
-		if leader.Owes && len(leader.Mail.Entries) > 0 {
-			if err := c.deliver(ctx, leader, group); err != nil {
-				return group, err
-			}
-		}
-	}
-	return group, nil
-}
-
-// form settles which entries of a report are told together. The list is kept
-// on the first of them, written once: whoever comes second uses it too.
-func (c *Courier) form(ctx context.Context, group []Debt) error {
-	told := map[string]bool{}
-	size, newest := 0, time.Time{}
-	for _, d := range group {
-		for _, seq := range d.Mail.Entries {
-			told[seq] = true
-		}
-		size = max(size, d.ReportSize)
-		if at := ledger.SeqTime(d.Seq); at.After(newest) {
-			newest = at
-		}
-	}
-	leader, members := -1, []string(nil)
-	for i, d := range group {
-		if d.Owes && !told[d.Seq] {
-			if leader < 0 {
-				leader = i
-			}
-			apart := ledger.SeqTime(d.Seq).Sub(ledger.SeqTime(group[leader].Seq))
-			if apart <= groupSpan && len(members) < groupMost {
-				members = append(members, d.Seq)
-			}
-		}
-	}
-	if leader < 0 || len(group) < size && c.Now().Sub(newest) < groupGrace {
-		return nil // all told, or more to come: their own records will bring us back
-	}
-	entries, err := c.Debts.Form(ctx, group[leader].Key(), members)
+	place, members, err := c.Rosters.Roster(ctx, workspace)
 	if err != nil {
 		return err
 	}
-	group[leader].Mail.Entries = entries
-	return nil
+	to := audience{place, members}
+	var errs []error
+	reports := map[string][]Key{}
+	for _, debt := range debts {
+		if debt.ReportSize > 1 {
+			reports[debt.Entry.Report] = append(reports[debt.Entry.Report], debt.Key())
+		} else {
+			errs = append(errs, c.deliver(ctx, slip{entry: debt.Key()}, to, debt.To, []Debt{debt}))
+		}
+	}
+	for report, keys := range reports {
+		errs = append(errs, c.settleReport(ctx, report, to, keys))
+	}
+	return errors.Join(errs...)
+}
+
+// audience is a workspace and who is in it.
+type audience struct {
+	place   workspace.Workspace
+	members []workspace.Member
 }
 
 // deliver tells one mail's entries to everybody who is to be told.
-func (c *Courier) deliver(ctx context.Context, leader Debt, group []Debt) error {
-	place, members, err := c.Rosters.Roster(ctx, leader.Workspace)
-	if err != nil {
-		return err
+func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[string]Delivery, entries []Debt) error {
+	if len(entries) == 0 {
+		return c.Debts.Clear(ctx, at, nil)
 	}
-	entries := []Debt{leader}
-	if len(leader.Mail.Entries) > 0 {
-		entries = slices.DeleteFunc(slices.Clone(group), func(d Debt) bool { return !slices.Contains(leader.Mail.Entries, d.Seq) })
-	}
-	exposures, err := exposuresOf(entries, members)
+	exposures, err := exposuresOf(entries, to.members)
 	if err != nil {
 		// It cannot be told in these words. Leave it in the index: the age of
 		// the oldest debt is watched, and a repaired release will tell it.
-		slog.ErrorContext(ctx, "entry cannot be told", "workspace", leader.Workspace, "seq", leader.Seq, "error", err.Error())
+		slog.ErrorContext(ctx, "entry cannot be told", "workspace", at.entry.Workspace, "seq", entries[0].Seq, "error", err.Error())
 		return nil
 	}
 	done, lost := true, true
-	for _, to := range recipients(members) {
-		switch state, err := c.tell(ctx, leader, place, to, exposures); {
-		case err != nil:
-			return err
-		case state == sent:
-			lost = false
-		case state != undeliverable:
-			done, lost = false, false
-		}
-	}
-	if lost { // nobody is there, or nobody could be reached
-		to := Recipient{User: fallbackUser, Email: c.Fallback}
-		state, err := c.tell(ctx, leader, place, to, exposures)
+	for _, recipient := range recipients(to.members) {
+		state, err := c.tell(ctx, at, to.place, recipient, stands[recipient.User], exposures)
 		if err != nil {
 			return err
 		}
-		done = state == sent || state == undeliverable
+		done = done && (state == sent || state == undeliverable)
+		lost = lost && (state == refused || state == undeliverable)
+	}
+	if lost { // nobody is there, or nobody can be reached
+		contact := Recipient{User: fallbackUser, Email: c.Fallback}
+		state, err := c.tell(ctx, at, to.place, contact, stands[fallbackUser], exposures)
+		if err != nil {
+			return err
+		}
+		done = done && (state == sent || state == undeliverable)
 	}
 	if !done {
 		return nil
 	}
-	return c.Debts.Clear(ctx, leader, entries)
+	return c.Debts.Clear(ctx, at, entries)
 }
 
 // recipients are the owners and admins with an address, by user.
@@ -207,8 +167,7 @@ func recipients(members []workspace.Member) []Recipient {
 
 // tell sends one mail to one recipient unless that was done before, and
 // returns how the delivery stands.
-func (c *Courier) tell(ctx context.Context, leader Debt, place workspace.Workspace, to Recipient, exposures []Exposure) (state, error) {
-	before := leader.Mail.To[to.User]
+func (c *Courier) tell(ctx context.Context, at slip, place workspace.Workspace, to Recipient, before Delivery, exposures []Exposure) (state, error) {
 	if before.State == sent || before.State == undeliverable {
 		return before.State, nil
 	}
@@ -216,44 +175,53 @@ func (c *Courier) tell(ctx context.Context, leader Debt, place workspace.Workspa
 	if before.Until.After(now) || c.late(ctx, now) {
 		return before.State, nil
 	}
-	mail, err := Render(c.Brand, leader.Workspace, place.Name, to.named(), exposures)
+	mail, err := Render(c.Brand, at.entry.Workspace, place.Name, to.named(), exposures)
 	if err != nil {
-		slog.ErrorContext(ctx, "mail cannot be written", "workspace", leader.Workspace, "seq", leader.Seq, "error", err.Error())
+		slog.ErrorContext(ctx, "mail cannot be written", "workspace", at.entry.Workspace, "entry", at.entry.Seq, "report", at.report, "error", err.Error())
 		return before.State, nil
 	}
 	claim := Delivery{State: claimed, Until: c.leaseUntil(ctx, now), Attempts: before.Attempts + 1, By: ledger.NewSeq()}
-	won, err := c.Debts.Claim(ctx, leader.Key(), to.User, claim, now)
+	won, err := c.Debts.Claim(ctx, at, to.User, claim, now)
 	if err != nil || !won {
 		return claimed, err
 	}
-	outcome := c.send(ctx, leader, to, mail, claim)
-	if outcome.State == claimed {
-		return claimed, nil // in flight: the claim's own end decides
-	}
-	return outcome.State, c.Debts.Note(ctx, leader.Key(), to.User, outcome)
+	outcome := c.send(ctx, at, to, mail, exposures[0].At, claim)
+	return outcome.State, c.Debts.Note(ctx, at, to.User, outcome)
 }
 
 // send hands the mail over and says how the delivery stands then.
-func (c *Courier) send(ctx context.Context, leader Debt, to Recipient, mail Mail, claim Delivery) Delivery {
+func (c *Courier) send(ctx context.Context, at slip, to Recipient, mail Mail, exposed time.Time, claim Delivery) Delivery {
 	err := c.Sender.Send(ctx, to.Email, mail)
 	now := c.Now()
+	most := maxAttempts
 	switch {
 	case err == nil:
 		claim.State, claim.Until = sent, now
 		c.Metrics.Record(now, []metrics.Value{
 			{Name: "MailsSent", Unit: metrics.Count, Value: 1},
-			{Name: "MailTime", Unit: metrics.Milliseconds, Value: float64(now.Sub(ledger.SeqTime(leader.Seq)).Milliseconds())},
+			{Name: "MailTime", Unit: metrics.Milliseconds, Value: float64(now.Sub(exposed).Milliseconds())},
 		})
-	case errors.Is(err, ErrRefused) || errors.Is(err, ErrNotSent) && claim.Attempts >= maxAttempts:
-		claim.State, claim.Until = undeliverable, now
-		c.Metrics.Add(now, "MailUndeliverable", 1)
+		return claim
+	case errors.Is(err, ErrRefused):
+		claim.State = refused
+		if to.User != fallbackUser { // there is nobody behind the fallback
+			most = maxRefusals
+		}
 	case errors.Is(err, ErrNotSent):
-		claim.State, claim.Until = failed, now.Add(retryAfter(claim.Attempts))
+		claim.State = failed
 	}
-	if err != nil {
-		slog.WarnContext(ctx, "mail not sent", "workspace", leader.Workspace, "seq", leader.Seq, "user", to.User,
-			"attempt", claim.Attempts, "state", claim.State, "error", err.Error())
+	// A mail whose answer was lost stays claimed: it may be on its way. Each
+	// further try may repeat it, so they too come ever more seldom.
+	claim.Until = now.Add(retryAfter(claim.Attempts))
+	if lease := c.leaseUntil(ctx, now); claim.State == claimed && claim.Until.Before(lease) {
+		claim.Until = lease
 	}
+	if claim.Attempts >= most {
+		claim.State = undeliverable
+		c.Metrics.Add(now, "MailUndeliverable", 1)
+	}
+	slog.WarnContext(ctx, "mail not sent", "workspace", at.entry.Workspace, "entry", at.entry.Seq, "report", at.report, "user", to.User,
+		"attempt", claim.Attempts, "state", claim.State, "error", err.Error())
 	return claim
 }
 

@@ -67,7 +67,7 @@ func newOffice(t *testing.T) *office {
 		places: &workspace.Store{Client: client, Table: dynamotest.Workspaces, Ledger: story},
 	}
 	o.courier = &Courier{
-		Debts: &LedgerDebts{Client: client, Table: dynamotest.Ledger}, Rosters: o.places, Sender: o.mail,
+		Debts: &LedgerDebts{Client: client, Ledger: dynamotest.Ledger, Ephemera: dynamotest.Ephemera}, Rosters: o.places, Sender: o.mail,
 		Brand: Brand{Product: "Acme", From: "security@acme.example"}, Fallback: "security@company.example",
 		Now: func() time.Time { return time.Now().Add(o.ahead) },
 	}
@@ -121,6 +121,15 @@ func (o *office) schedule() {
 	}
 }
 
+// wearOut runs the schedule until an address that is refused is given up.
+func (o *office) wearOut() {
+	o.t.Helper()
+	for range maxRefusals {
+		o.ahead += time.Hour
+		o.schedule()
+	}
+}
+
 func (o *office) owing() (n int) {
 	o.t.Helper()
 	if err := o.courier.Debts.Owing(o.t.Context(), func(Key) bool { n++; return true }); err != nil {
@@ -171,6 +180,8 @@ func TestUnreachableAdminsAreTheSecurityContacts(t *testing.T) {
 	}
 	o.settle(o.owe("acme", "a1B2", "r", 1))
 	o.wants("security@company.example")
+	o.wearOut()
+	o.wants("security@company.example")
 	if o.owing() != 0 {
 		t.Error("the debt still stands")
 	}
@@ -185,6 +196,8 @@ func TestOneUnreachableAdminDoesNotHoldTheOthers(t *testing.T) {
 		return nil
 	}
 	o.settle(o.owe("acme", "a1B2", "r", 1))
+	o.wants(bob)
+	o.wearOut()
 	o.wants(bob)
 	if o.owing() != 0 {
 		t.Error("the debt still stands")
@@ -209,6 +222,40 @@ func TestAnOutageHealsItself(t *testing.T) {
 	o.wants(ann, bob)
 	if o.owing() != 0 {
 		t.Error("the debt still stands")
+	}
+}
+
+// When SES calls every address bad, the fault is likely ours. Once it is mended,
+// everybody is told.
+func TestAFaultOfOursLosesNoMail(t *testing.T) {
+	o := newOffice(t)
+	o.mail.fail = func(string, int) error { return ErrRefused }
+	o.settle(o.owe("acme", "a1B2", "r", 1))
+	for range 5 {
+		o.ahead += time.Hour
+		o.schedule()
+	}
+	o.wants()
+	o.mail.fail = nil
+	o.ahead += time.Hour
+	o.schedule()
+	o.wants(ann, bob)
+	if o.owing() != 0 {
+		t.Error("the debt still stands")
+	}
+}
+
+// Answers that are lost for hours do not flood anybody.
+func TestLostAnswersComeEverMoreSeldom(t *testing.T) {
+	o := newOffice(t)
+	o.mail.fail = func(string, int) error { return errors.New("connection reset") }
+	o.owe("acme", "a1B2", "r", 1)
+	for range 4 * 60 {
+		o.ahead += time.Minute
+		o.schedule()
+	}
+	if o.mail.n > 2*12 {
+		t.Errorf("%d tries in four hours, for two admins", o.mail.n)
 	}
 }
 
@@ -313,6 +360,18 @@ func TestManyCouriersAtOnce(t *testing.T) {
 	wg.Wait()
 	o.schedule()
 	o.wants(ann, ann, bob, bob)
+	// The same report, delivered again, exposes more: told too, and once.
+	for i := range 5 {
+		key := o.owe("acme", fmt.Sprintf("m%03d", i), "big", 5)
+		wg.Go(func() {
+			if err := o.courier.settleAll(context.Background(), append(slices.Clone(keys), key)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	o.schedule()
+	o.wants(ann, ann, ann, bob, bob, bob)
 	if o.owing() != 0 {
 		t.Error("a debt still stands")
 	}
@@ -343,5 +402,5 @@ func FuzzEvent(f *testing.F) {
 // noDebts is a ledger in which nothing is owed.
 type noDebts struct{ Debts }
 
-func (noDebts) Get(context.Context, Key) (*Debt, error)     { return nil, nil }
-func (noDebts) Owing(context.Context, func(Key) bool) error { return nil }
+func (noDebts) Entries(context.Context, []Key) ([]Debt, error) { return nil, nil }
+func (noDebts) Owing(context.Context, func(Key) bool) error    { return nil }

@@ -4,113 +4,140 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
 	"safekeep/shared/dynamo"
 	"safekeep/shared/ledger"
 )
 
-// LedgerDebts is Debts on the Ledger table. It writes the attributes owes and
-// mail and no others: the story itself is append-only.
-//
-// mail is a map: "entries" is the list of those told together, "to#<user>" how
-// that user's mail stands.
+// LedgerDebts is Debts on the Ledger table. There it writes the attributes owes
+// and mail and no others: the story itself is append-only. The notes on groups
+// stand in the Ephemera table, under "mail#<workspace>#<report>".
 type LedgerDebts struct {
-	Client *dynamodb.Client
-	Table  string
+	Client   *dynamodb.Client
+	Ledger   string
+	Ephemera string
 }
 
-const toPrefix = "to#"
+// keepGroups is how long a group's note is kept, far longer than mails are
+// tried and reports are sent again.
+const keepGroups = 30 * 24 * time.Hour
 
-func (l *LedgerDebts) key(k Key) dynamo.Item {
+func entryKey(k Key) dynamo.Item {
 	return dynamo.Item{"workspace": dynamo.S(k.Workspace), "seq": dynamo.S(k.Seq)}
 }
 
-// Get implements Debts.
-func (l *LedgerDebts) Get(ctx context.Context, key Key) (*Debt, error) {
-	out, err := l.Client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.Table, Key: l.key(key), ConsistentRead: aws.Bool(true)})
-	if err != nil {
-		return nil, fmt.Errorf("reading an entry: %w", err)
-	}
-	if out.Item == nil {
-		return nil, nil
-	}
-	debt := decodeDebt(out.Item)
-	return &debt, nil
+func groupKey(workspace, report string) dynamo.Item {
+	return dynamo.Item{"key": dynamo.S("mail#" + workspace + "#" + report)}
 }
 
-// Report implements Debts.
-func (l *LedgerDebts) Report(ctx context.Context, debt Debt) ([]Debt, error) {
-	var from ulid.ULID // the lowest ULID of its time
-	if err := from.SetTime(ulid.Timestamp(ledger.SeqTime(debt.Seq).Add(-groupLookback))); err != nil {
-		return nil, fmt.Errorf("entry %s: %w", debt.Seq, err)
+// where returns the table and key of the item that a mail's deliveries are
+// noted on.
+func (l *LedgerDebts) where(at slip) (table *string, key dynamo.Item) {
+	if at.batch == 0 {
+		return &l.Ledger, entryKey(at.entry)
 	}
-	pages := dynamodb.NewQueryPaginator(l.Client, &dynamodb.QueryInput{
-		TableName: &l.Table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression: aws.String("workspace = :w AND seq BETWEEN :from AND :to"),
-		FilterExpression:       aws.String("report = :report AND report_size > :one"),
-		ExpressionAttributeValues: dynamo.Item{
-			":w": dynamo.S(debt.Workspace), ":from": dynamo.S(from.String()), ":to": dynamo.S("8"),
-			":report": dynamo.S(debt.Entry.Report), ":one": dynamo.N(1),
-		},
-	})
+	return &l.Ephemera, groupKey(at.entry.Workspace, at.report)
+}
+
+// Entries implements Debts.
+func (l *LedgerDebts) Entries(ctx context.Context, keys []Key) ([]Debt, error) {
+	wanted := make([]dynamo.Item, 0, len(keys))
+	for i, key := range keys {
+		if !slices.Contains(keys[:i], key) { // a batch of the stream may repeat one
+			wanted = append(wanted, entryKey(key))
+		}
+	}
+	items, err := dynamo.BatchGet(ctx, l.Client, l.Ledger, wanted)
+	if err != nil {
+		return nil, fmt.Errorf("reading what is owed: %w", err)
+	}
 	var debts []Debt
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("reading the entries of a report: %w", err)
-		}
-		for _, item := range page.Items {
-			debts = append(debts, decodeDebt(item))
+	for _, item := range items {
+		if debt := decodeDebt(item); debt.Owes {
+			debts = append(debts, debt)
 		}
 	}
+	slices.SortFunc(debts, func(a, b Debt) int { return strings.Compare(a.Seq, b.Seq) })
 	return debts, nil
 }
 
-// Form implements Debts.
-func (l *LedgerDebts) Form(ctx context.Context, leader Key, entries []string) ([]string, error) {
-	list := make([]types.AttributeValue, len(entries))
-	for i, seq := range entries {
-		list[i] = dynamo.S(seq)
-	}
-	err := dynamo.Update(ctx, l.Client, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: l.key(leader),
-		UpdateExpression:          aws.String("SET mail.entries = :entries"),
-		ConditionExpression:       aws.String("attribute_exists(owes) AND attribute_not_exists(mail.entries)"),
-		ExpressionAttributeValues: dynamo.Item{":entries": &types.AttributeValueMemberL{Value: list}},
+// Group implements Debts.
+func (l *LedgerDebts) Group(ctx context.Context, workspace, report string) (Group, error) {
+	out, err := l.Client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &l.Ephemera, Key: groupKey(workspace, report), ConsistentRead: aws.Bool(true),
 	})
-	if err == nil {
-		return entries, nil
+	if err != nil {
+		return Group{}, fmt.Errorf("reading what is told together: %w", err)
 	}
-	if !errors.Is(err, dynamo.ErrCondition) {
-		return nil, fmt.Errorf("noting which entries are told together: %w", err)
+	return decodeGroup(workspace, report, out.Item), nil
+}
+
+// Form implements Debts.
+func (l *LedgerDebts) Form(ctx context.Context, g Group, batches map[int64][]string) (bool, error) {
+	update := &dynamodb.UpdateItemInput{
+		TableName: &l.Ephemera, Key: groupKey(g.Workspace, g.Report),
+		ExpressionAttributeValues: dynamo.Item{":expires": dynamo.N(time.Now().Add(keepGroups).Unix())},
 	}
-	debt, err := l.Get(ctx, leader)
-	if err != nil || debt == nil {
-		return nil, err
+	if g.Version == 0 {
+		mail := dynamo.Item{"version": dynamo.N(1), "waiting": listOf(g.Waiting)}
+		for number, entries := range batches {
+			mail[batchName(number)] = listOf(entries)
+		}
+		update.UpdateExpression = aws.String("SET mail = :mail, expires_at = :expires")
+		update.ConditionExpression = aws.String("attribute_not_exists(mail)")
+		update.ExpressionAttributeValues[":mail"] = mapOf(mail)
+	} else {
+		update.UpdateExpression = aws.String("SET mail.#version = :next, mail.waiting = :waiting, expires_at = :expires")
+		update.ConditionExpression = aws.String("mail.#version = :version")
+		update.ExpressionAttributeNames = map[string]string{"#version": "version"}
+		update.ExpressionAttributeValues[":version"] = dynamo.N(g.Version)
+		update.ExpressionAttributeValues[":next"] = dynamo.N(g.Version + 1)
+		update.ExpressionAttributeValues[":waiting"] = listOf(g.Waiting)
+		for number, entries := range batches {
+			name := fmt.Sprint("b", number)
+			*update.UpdateExpression += ", mail.#" + name + " = :" + name
+			update.ExpressionAttributeNames["#"+name] = batchName(number)
+			update.ExpressionAttributeValues[":"+name] = listOf(entries)
+		}
 	}
-	return debt.Mail.Entries, nil
+	err := dynamo.Update(ctx, l.Client, update)
+	if errors.Is(err, dynamo.ErrCondition) {
+		// Another courier was there first; look again a moment later.
+		return false, dynamo.Pause(ctx, 3)
+	}
+	if err != nil {
+		return false, fmt.Errorf("noting what is told together: %w", err)
+	}
+	return true, nil
 }
 
 // Claim implements Debts.
-func (l *LedgerDebts) Claim(ctx context.Context, leader Key, user string, claim Delivery, now time.Time) (bool, error) {
+func (l *LedgerDebts) Claim(ctx context.Context, at slip, user string, claim Delivery, now time.Time) (bool, error) {
+	stands := "attribute_exists(owes)"
+	names := map[string]string{"#to": toName(at.batch, user), "#state": "state", "#until": "until", "#by": "by"}
+	if at.batch > 0 {
+		stands = "attribute_exists(mail.#batch)"
+		names["#batch"] = batchName(at.batch)
+	}
+	table, key := l.where(at)
 	err := dynamo.Update(ctx, l.Client, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: l.key(leader),
+		TableName: table, Key: key,
 		UpdateExpression: aws.String("SET mail.#to = :claim"),
 		// The last clause is for a claim of ours whose answer was lost.
-		ConditionExpression: aws.String("attribute_exists(owes) AND (attribute_not_exists(mail.#to)" +
-			" OR (mail.#to.#state IN (:claimed, :failed) AND mail.#to.#until <= :now) OR mail.#to.#by = :by)"),
-		ExpressionAttributeNames: map[string]string{"#to": toPrefix + user, "#state": "state", "#until": "until", "#by": "by"},
+		ConditionExpression: aws.String(stands + " AND (attribute_not_exists(mail.#to)" +
+			" OR (mail.#to.#state IN (:claimed, :failed, :refused) AND mail.#to.#until <= :now) OR mail.#to.#by = :by)"),
+		ExpressionAttributeNames: names,
 		ExpressionAttributeValues: dynamo.Item{
 			":claim": claim.value(), ":by": dynamo.S(claim.By), ":now": dynamo.N(now.UnixMilli()),
-			":claimed": dynamo.S(string(claimed)), ":failed": dynamo.S(string(failed)),
+			":claimed": dynamo.S(string(claimed)), ":failed": dynamo.S(string(failed)), ":refused": dynamo.S(string(refused)),
 		},
 	})
 	if errors.Is(err, dynamo.ErrCondition) {
@@ -123,13 +150,14 @@ func (l *LedgerDebts) Claim(ctx context.Context, leader Key, user string, claim 
 }
 
 // Note implements Debts.
-func (l *LedgerDebts) Note(ctx context.Context, leader Key, user string, outcome Delivery) error {
+func (l *LedgerDebts) Note(ctx context.Context, at slip, user string, outcome Delivery) error {
+	table, key := l.where(at)
 	err := dynamo.Update(ctx, l.Client, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: l.key(leader),
+		TableName: table, Key: key,
 		UpdateExpression: aws.String("SET mail.#to = :outcome"),
 		// If the claim ended meanwhile, whoever holds it now notes its own.
 		ConditionExpression:       aws.String("mail.#to.#by = :by"),
-		ExpressionAttributeNames:  map[string]string{"#to": toPrefix + user, "#by": "by"},
+		ExpressionAttributeNames:  map[string]string{"#to": toName(at.batch, user), "#by": "by"},
 		ExpressionAttributeValues: dynamo.Item{":outcome": outcome.value(), ":by": dynamo.S(outcome.By)},
 	})
 	if err != nil && !errors.Is(err, dynamo.ErrCondition) {
@@ -141,26 +169,29 @@ func (l *LedgerDebts) Note(ctx context.Context, leader Key, user string, outcome
 // clearAtOnce is how many entries of one mail are cleared at once.
 const clearAtOnce = 16
 
-// Clear implements Debts. The leader keeps the list of what was told together,
-// so it goes last: while any of them owes, the list can be found.
-func (l *LedgerDebts) Clear(ctx context.Context, leader Debt, entries []Debt) error {
+// Clear implements Debts. The batch goes last: while one of its entries owes,
+// the list that says it was told must stand.
+func (l *LedgerDebts) Clear(ctx context.Context, at slip, entries []Debt) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(clearAtOnce)
 	for _, entry := range entries {
-		if entry.Seq != leader.Seq && entry.Owes {
-			group.Go(func() error { return l.clear(inner, entry.Key()) })
-		}
+		group.Go(func() error {
+			return l.remove(inner, &l.Ledger, entryKey(entry.Key()), "owes", nil)
+		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := group.Wait(); err != nil || at.batch == 0 {
 		return err
 	}
-	return l.clear(ctx, leader.Key())
+	table, key := l.where(at)
+	return l.remove(ctx, table, key, "mail.#batch", map[string]string{"#batch": batchName(at.batch)})
 }
 
-func (l *LedgerDebts) clear(ctx context.Context, key Key) error {
+// remove takes one attribute away; one that is gone already is as good.
+func (l *LedgerDebts) remove(ctx context.Context, table *string, key dynamo.Item, path string, names map[string]string) error {
 	err := dynamo.Update(ctx, l.Client, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: l.key(key), UpdateExpression: aws.String("REMOVE owes"),
-		ConditionExpression: aws.String("attribute_exists(owes)"),
+		TableName: table, Key: key, UpdateExpression: aws.String("REMOVE " + path),
+		ConditionExpression:      aws.String("attribute_exists(" + path + ")"),
+		ExpressionAttributeNames: names,
 	})
 	if err != nil && !errors.Is(err, dynamo.ErrCondition) {
 		return fmt.Errorf("clearing a debt: %w", err)
@@ -168,13 +199,15 @@ func (l *LedgerDebts) clear(ctx context.Context, key Key) error {
 	return nil
 }
 
-// Owing implements Debts.
+// Owing implements Debts. It begins at a random shard, so that debts that
+// cannot be paid do not keep those of other shards waiting for ever.
 func (l *LedgerDebts) Owing(ctx context.Context, yield func(Key) bool) error {
-	for shard := range ledger.Shards {
+	start := rand.N(ledger.Shards)
+	for i := range ledger.Shards {
 		pages := dynamodb.NewQueryPaginator(l.Client, &dynamodb.QueryInput{
-			TableName: &l.Table, IndexName: aws.String(ledger.OwingIndex),
+			TableName: &l.Ledger, IndexName: aws.String(ledger.OwingIndex),
 			KeyConditionExpression:    aws.String("owes = :shard"),
-			ExpressionAttributeValues: dynamo.Item{":shard": dynamo.S(ledger.Shard(shard))},
+			ExpressionAttributeValues: dynamo.Item{":shard": dynamo.S(ledger.Shard((start + i) % ledger.Shards))},
 		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
@@ -189,37 +222,4 @@ func (l *LedgerDebts) Owing(ctx context.Context, yield func(Key) bool) error {
 		}
 	}
 	return nil
-}
-
-func (d Delivery) value() types.AttributeValue {
-	return &types.AttributeValueMemberM{Value: dynamo.Item{
-		"state": dynamo.S(string(d.State)), "until": dynamo.N(d.Until.UnixMilli()),
-		"attempts": dynamo.N(int64(d.Attempts)), "by": dynamo.S(d.By),
-	}}
-}
-
-func decodeDebt(item dynamo.Item) Debt {
-	debt := Debt{Entry: ledger.Decode(item), Mail: MailState{To: map[string]Delivery{}}}
-	notes, ok := item["mail"].(*types.AttributeValueMemberM)
-	if !ok {
-		return debt
-	}
-	if list, ok := notes.Value["entries"].(*types.AttributeValueMemberL); ok {
-		for _, value := range list.Value {
-			if seq, ok := value.(*types.AttributeValueMemberS); ok {
-				debt.Mail.Entries = append(debt.Mail.Entries, seq.Value)
-			}
-		}
-	}
-	for name, value := range notes.Value {
-		user, ok := strings.CutPrefix(name, toPrefix)
-		note, isMap := value.(*types.AttributeValueMemberM)
-		if ok && isMap {
-			debt.Mail.To[user] = Delivery{
-				State: state(dynamo.Text(note.Value, "state")), Until: time.UnixMilli(dynamo.Number(note.Value, "until")),
-				Attempts: int(dynamo.Number(note.Value, "attempts")), By: dynamo.Text(note.Value, "by"),
-			}
-		}
-	}
-	return debt
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/errgroup"
 
 	"safekeep/shared/ledger"
@@ -24,7 +23,7 @@ const settleAtOnce = 4
 // or the schedule's {"scheduled": …}.
 func (c *Courier) Handle(ctx context.Context, payload json.RawMessage) error {
 	var event struct {
-		Records   []events.DynamoDBEventRecord
+		Records   []record
 		Scheduled time.Time `json:"scheduled"`
 	}
 	if err := json.Unmarshal(payload, &event); err != nil {
@@ -39,21 +38,30 @@ func (c *Courier) Handle(ctx context.Context, payload json.RawMessage) error {
 	return c.settleOwing(ctx)
 }
 
+// record is what is needed of one record of a DynamoDB stream.
+type record struct {
+	DynamoDB struct {
+		Keys struct {
+			Workspace struct{ S string } `json:"workspace"`
+			Seq       struct{ S string } `json:"seq"`
+		}
+	} `json:"dynamodb"`
+}
+
 // keysOf are the entries of a batch. The entry itself is read anew: a batch may
 // be an old one that is handed over again.
-func keysOf(records []events.DynamoDBEventRecord) []Key {
+func keysOf(records []record) []Key {
 	var keys []Key
-	for _, record := range records {
-		workspace, seq := record.Change.Keys["workspace"], record.Change.Keys["seq"]
-		if workspace.DataType() == events.DataTypeString && seq.DataType() == events.DataTypeString {
-			keys = append(keys, Key{workspace.String(), seq.String()})
+	for _, r := range records {
+		if key := (Key{r.DynamoDB.Keys.Workspace.S, r.DynamoDB.Keys.Seq.S}); key.Workspace != "" && key.Seq != "" {
+			keys = append(keys, key)
 		}
 	}
 	return keys
 }
 
-// settleAll settles the keys, those of one workspace in turn, for they may be
-// told together. One that fails does not stop the others.
+// settleAll settles the keys, each workspace's in one go. One that fails does
+// not stop the others. When time is up the rest is left to the next run.
 func (c *Courier) settleAll(ctx context.Context, keys []Key) error {
 	byWorkspace := map[string][]Key{}
 	for _, key := range keys {
@@ -63,35 +71,21 @@ func (c *Courier) settleAll(ctx context.Context, keys []Key) error {
 	var errs []error
 	var group errgroup.Group
 	group.SetLimit(settleAtOnce)
-	for _, keys := range byWorkspace {
+	for workspace, keys := range byWorkspace {
 		group.Go(func() error {
-			err := c.settleInTurn(ctx, keys)
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, err)
+			if c.late(ctx, c.Now()) {
+				return nil
+			}
+			if err := c.settle(ctx, workspace, keys); err != nil {
+				slog.ErrorContext(ctx, "debts not settled", "workspace", workspace, "debts", len(keys), "error", err.Error())
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+			}
 			return nil
 		})
 	}
 	_ = group.Wait()
-	return errors.Join(errs...)
-}
-
-func (c *Courier) settleInTurn(ctx context.Context, keys []Key) error {
-	var errs []error
-	looked := map[Key]bool{} // told with an earlier one, or waiting with it
-	for _, key := range keys {
-		if looked[key] {
-			continue
-		}
-		debts, err := c.Settle(ctx, key)
-		for _, debt := range debts {
-			looked[debt.Key()] = true
-		}
-		if err != nil {
-			slog.ErrorContext(ctx, "debt not settled", "workspace", key.Workspace, "seq", key.Seq, "error", err.Error())
-			errs = append(errs, err)
-		}
-	}
 	return errors.Join(errs...)
 }
 

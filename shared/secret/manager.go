@@ -5,9 +5,11 @@ package secret
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
@@ -42,9 +44,11 @@ func (m *Manager) Read(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading secret %s: %w", m.ID, err)
 	}
-	if out.SecretString == nil || *out.SecretString == "" {
+	// People paste secrets with the line break that followed them.
+	value := strings.TrimSpace(aws.ToString(out.SecretString))
+	if value == "" {
 		return "", fmt.Errorf("secret %s holds no text", m.ID)
 	}
-	m.value, m.until = *out.SecretString, m.Now().Add(maxAge)
+	m.value, m.until = value, m.Now().Add(maxAge)
 	return m.value, nil
 }

@@ -37,7 +37,7 @@ func TestReadRemembersForAWhile(t *testing.T) {
 	if reads != 1 {
 		t.Errorf("%d reads, want 1", reads)
 	}
-	now, answer = now.Add(5*time.Minute), `{"SecretString":"ghp_two"}`
+	now, answer = now.Add(5*time.Minute), `{"SecretString":" ghp_two\n"}`
 	if got, _ := m.Read(t.Context()); got != "ghp_two" {
 		t.Error("a rotated secret is not picked up")
 	}

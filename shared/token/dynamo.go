@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -51,23 +50,6 @@ func (s *Store) Create(ctx context.Context, t Token, actor string) error {
 		return fmt.Errorf("storing token %s: %w", t.ID, err)
 	}
 	return nil
-}
-
-type issuedDetail struct {
-	Name      string     `json:"name"`
-	Hint      string     `json:"hint"`
-	CreatedBy string     `json:"created_by"`
-	Scopes    []string   `json:"scopes,omitempty"`
-	ExpiresAt *time.Time `json:"expires_at,omitempty"`
-}
-
-// optional is nil for the zero time, as JSON wants it.
-func optional(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
 }
 
 func (s *Store) purgeAt(end time.Time) types.AttributeValue {
@@ -139,7 +121,7 @@ func (s *Store) List(ctx context.Context, workspace, cursor string, limit int) (
 	if cursor != "" {
 		text, err := base64.RawURLEncoding.DecodeString(cursor)
 		id := string(text)
-		if err != nil || !strings.HasPrefix(id, "tok_") {
+		if err != nil || !isID(id) {
 			return nil, "", problem.Field("cursor", "is not one that this list gave out")
 		}
 		query.KeyConditionExpression = aws.String("workspace = :w AND id < :id")

@@ -105,3 +105,48 @@ func Decide(t *Token, f Finding, policy Policy) Step {
 func (s Step) Empty() bool {
 	return !s.Expose && !s.Revoke && len(s.Sightings) == 0 && s.Counted == 0
 }
+
+// ExposedDetail is the detail of a token.exposed entry: all that its mail
+// says, as it was at that moment.
+type ExposedDetail struct {
+	Name       string     `json:"name"`
+	Hint       string     `json:"hint"`
+	CreatedBy  string     `json:"created_by"`
+	CreatedAt  time.Time  `json:"created_at"`
+	LastUsedOn string     `json:"last_used_on,omitempty"` // a UTC day
+	ExpiredAt  *time.Time `json:"expired_at,omitempty"`   // when it had expired before
+	Host       string     `json:"host"`
+	Source     string     `json:"source,omitempty"`
+	URL        string     `json:"url,omitempty"`
+	Outcome    Outcome    `json:"outcome"`
+	Why        string     `json:"why,omitempty"` // why it was only reported
+}
+
+func exposedDetail(t *Token, f Finding, policy Policy, step Step) ExposedDetail {
+	detail := ExposedDetail{
+		Name: t.Name, Hint: t.Hint, CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, LastUsedOn: t.LastUsedOn,
+		Host: f.Host, Source: f.Places[0].Source, URL: f.Places[0].URL, Outcome: step.Outcome,
+	}
+	if step.Outcome == OutcomeReportedOnly {
+		detail.Why = policy.Why
+	}
+	if t.ExpiredAt(f.At) {
+		detail.ExpiredAt = optional(t.ExpiresAt)
+	}
+	return detail
+}
+
+// SightedDetail is the detail of a token.sighted entry.
+type SightedDetail struct {
+	Name   string `json:"name"`
+	Hint   string `json:"hint"`
+	Host   string `json:"host"`
+	Source string `json:"source,omitempty"`
+	URL    string `json:"url,omitempty"`
+}
+
+type revokedDetail struct {
+	Name   string `json:"name"`
+	Hint   string `json:"hint"`
+	Reason Reason `json:"reason"`
+}

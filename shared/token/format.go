@@ -60,7 +60,7 @@ func (f Format) Issue(random io.Reader) (Secret, error) {
 			}
 		}
 	}
-	return Secret{f.prefix + string(text) + checksum(string(text))}, nil
+	return NewSecret(f.prefix + string(text) + checksum(string(text))), nil
 }
 
 // checksum is the CRC-32 (IEEE) of the random part in base62, padded to six.

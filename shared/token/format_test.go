@@ -107,6 +107,8 @@ func TestSecretNeverPrints(t *testing.T) {
 		}
 		fmt.Fprintf(&out, verb+"\n", args...)
 	}
+	hidden := struct{ s token.Secret }{secret} // fmt cannot call methods in there
+	fmt.Fprintf(&out, "%v %+v %#v %s\n", hidden, hidden, &hidden, []any{hidden})
 	fmt.Fprintf(&out, "%v %+v %#v\n", &secret, []token.Secret{secret}, map[string]token.Secret{"a": secret})
 	text, _ := json.Marshal(map[string]any{"token": secret, "list": []token.Secret{secret}})
 	out.Write(text)

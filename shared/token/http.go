@@ -62,34 +62,39 @@ const (
 var scopeShape = regexp.MustCompile(`^[A-Za-z0-9._:/*-]{1,64}$`)
 
 type issueRequest struct {
-	Name      string     `json:"name"`
-	CreatedBy string     `json:"created_by"`
-	Scopes    []string   `json:"scopes"`
-	ExpiresAt *time.Time `json:"expires_at"`
+	Name      string   `json:"name"`
+	CreatedBy string   `json:"created_by"`
+	Scopes    []string `json:"scopes"`
+	ExpiresAt *string  `json:"expires_at"`
 }
 
-func (q *issueRequest) check(now time.Time) error {
+// check returns when the token is to expire, the zero time for never.
+func (q *issueRequest) check(now time.Time) (expires time.Time, err error) {
 	if err := checkName(q.Name); err != nil {
-		return err
+		return expires, err
 	}
 	if err := identity.Check("created_by", q.CreatedBy); err != nil {
-		return err
+		return expires, err
 	}
 	if len(q.Scopes) > MaxScopes {
-		return problem.Field("scopes", fmt.Sprintf("holds more than %d scopes", MaxScopes))
+		return expires, problem.Field("scopes", fmt.Sprintf("holds more than %d scopes", MaxScopes))
 	}
 	for i, scope := range q.Scopes {
 		if !scopeShape.MatchString(scope) {
-			return problem.Field(fmt.Sprintf("scopes[%d]", i), "must be 1 to 64 characters of A-Z a-z 0-9 . _ : / * -")
+			return expires, problem.Field(fmt.Sprintf("scopes[%d]", i), "must be 1 to 64 characters of A-Z a-z 0-9 . _ : / * -")
 		}
 		if slices.Contains(q.Scopes[:i], scope) {
-			return problem.Field(fmt.Sprintf("scopes[%d]", i), "stands there twice")
+			return expires, problem.Field(fmt.Sprintf("scopes[%d]", i), "stands there twice")
 		}
 	}
-	if q.ExpiresAt != nil && !q.ExpiresAt.After(now) {
-		return problem.Field("expires_at", "must be in the future, or null for never")
+	if q.ExpiresAt == nil {
+		return expires, nil
 	}
-	return nil
+	expires, err = time.Parse(time.RFC3339, *q.ExpiresAt)
+	if expires = expires.UTC(); err != nil || !expires.After(now) || expires.Year() > 9999 {
+		return expires, problem.Field("expires_at", "must be a time in the future such as 2027-01-31T00:00:00Z, or null for never")
+	}
+	return expires, nil
 }
 
 // checkName keeps names fit for a mail's subject: one line, visible, short.
@@ -118,8 +123,12 @@ func (s *Service) issue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := s.Now().UTC()
-	if err := q.check(now); err != nil {
+	expires, err := q.check(now)
+	if err != nil {
 		return err
+	}
+	if len(s.Format.Within(q.Name)) > 0 {
+		return problem.Field("name", "holds a token; names stand in mails and in the ledger")
 	}
 	workspace := r.PathValue("workspace")
 	if err := s.Directory.CheckCreator(r.Context(), workspace, q.CreatedBy); err != nil {
@@ -130,12 +139,9 @@ func (s *Service) issue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	t := Token{
-		Hash: secret.Hash(), ID: "tok_" + ledger.NewSeq(), Workspace: workspace,
+		Hash: secret.Hash(), ID: idPrefix + ledger.NewSeq(), Workspace: workspace,
 		Name: q.Name, Hint: secret.String(), CreatedBy: q.CreatedBy, CreatedAt: now,
-		Scopes: q.Scopes, Status: Active, Version: 1,
-	}
-	if q.ExpiresAt != nil {
-		t.ExpiresAt = q.ExpiresAt.UTC()
+		Scopes: q.Scopes, ExpiresAt: expires, Status: Active, Version: 1,
 	}
 	if err := s.Store.Create(r.Context(), t, actor); err != nil {
 		return err
@@ -171,11 +177,20 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) get(w http.ResponseWriter, r *http.Request) error {
-	t, err := s.Store.Get(r.Context(), r.PathValue("workspace"), r.PathValue("id"))
+	t, err := s.named(r)
 	if err != nil {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusOK, view(t, s.Now()))
+}
+
+// named returns the token that the path names.
+func (s *Service) named(r *http.Request) (Token, error) {
+	id := r.PathValue("id")
+	if !isID(id) {
+		return Token{}, ErrNotFound
+	}
+	return s.Store.Get(r.Context(), r.PathValue("workspace"), id)
 }
 
 func (s *Service) revoke(w http.ResponseWriter, r *http.Request) error {
@@ -183,7 +198,7 @@ func (s *Service) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := s.Store.Get(r.Context(), r.PathValue("workspace"), r.PathValue("id"))
+	t, err := s.named(r)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
+	"safekeep/shared/ledger"
 	"safekeep/shared/problem"
 )
 
@@ -60,6 +62,14 @@ type Token struct {
 	MorePlaces int64
 }
 
+// idPrefix begins every token's id; a ULID follows.
+const idPrefix = "tok_"
+
+func isID(s string) bool {
+	ulid, ok := strings.CutPrefix(s, idPrefix)
+	return ok && !ledger.SeqTime(ulid).IsZero()
+}
+
 // ErrNotFound is for a token that is not there or belongs to another workspace.
 var ErrNotFound = problem.New(problem.NotFound, "There is no such token in this workspace.")
 
@@ -98,3 +108,21 @@ func PlaceOf(url string) string {
 
 // Day returns the UTC day of a time as it is stored.
 func Day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// issuedDetail is the detail of a token.issued entry.
+type issuedDetail struct {
+	Name      string     `json:"name"`
+	Hint      string     `json:"hint"`
+	CreatedBy string     `json:"created_by"`
+	Scopes    []string   `json:"scopes,omitempty"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+// optional is nil for the zero time, as JSON wants it.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

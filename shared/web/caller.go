@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -31,6 +32,9 @@ func Private(next http.Handler) http.Handler {
 	})
 }
 
+// ownNames are the actors that the ledger names when nobody called.
+var ownNames = []string{"safekeep", "github", "gitlab"}
+
 // Actor returns who the ledger shall name: the person in X-Actor when the
 // company's backend says one, else the IAM principal.
 func Actor(r *http.Request) (string, error) {
@@ -41,6 +45,9 @@ func Actor(r *http.Request) (string, error) {
 	}
 	if len(actor) > 128 || !utf8.ValidString(actor) {
 		return "", problem.Field("X-Actor", "must be 1 to 128 bytes of UTF-8")
+	}
+	if slices.Contains(ownNames, actor) {
+		return "", problem.Field("X-Actor", "is a name that the ledger keeps for itself")
 	}
 	for _, c := range actor {
 		if !unicode.IsPrint(c) {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -26,10 +27,19 @@ func Start(h http.Handler) {
 	lambda.Start(Invoker(h))
 }
 
+// answerReserve is the time kept back from what Lambda grants, so that a caller
+// gets our 503 and not Lambda's 502 when a table does not answer.
+const answerReserve = 500 * time.Millisecond
+
 // Invoker returns the function that answers one Function URL event (payload
 // version 2.0) by h. It never returns an error: whatever happens is an answer.
 func Invoker(h http.Handler) func(context.Context, events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse, error) {
 	return func(ctx context.Context, event events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse, error) {
+		if deadline, ok := ctx.Deadline(); ok {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerReserve))
+			defer cancel()
+		}
 		w := &response{header: http.Header{}, status: http.StatusOK}
 		r, err := request(ctx, event)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,31 @@ func ReadJSON(r *http.Request, v any) error {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return problem.New(problem.Unreadable, "There is something after the JSON document.")
+	}
+	return exactNames(body, v)
+}
+
+// exactNames refuses a field whose name differs from ours in case only:
+// encoding/json would take "AUTO_REVOKE" for "auto_revoke", and so something
+// for set that its writer may not have meant.
+func exactNames(body []byte, v any) error {
+	shape := reflect.TypeOf(v).Elem()
+	if shape.Kind() != reflect.Struct {
+		return nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return unreadable(err)
+	}
+	if members == nil {
+		return problem.New(problem.Unreadable, "The body must be a JSON object, not null.")
+	}
+	for i := range shape.NumField() {
+		name, _, _ := strings.Cut(shape.Field(i).Tag.Get("json"), ",")
+		delete(members, name)
+	}
+	for name := range members {
+		return &problem.Error{Kind: problem.Unreadable, Field: clip(name), Detail: "is not a field of this request"}
 	}
 	return nil
 }

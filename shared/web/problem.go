@@ -53,6 +53,7 @@ func WriteError(ctx context.Context, w http.ResponseWriter, err error) {
 	}
 	text, _ := json.Marshal(body) // five plain fields cannot fail
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store") // a 404 of this second is no fact
 	w.WriteHeader(body.Status)
 	_, _ = w.Write(text) // a caller who hung up is no error of ours
 }

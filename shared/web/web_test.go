@@ -97,6 +97,8 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 		"no JSON":          {event("PUT", "/things/1", "garbage"), 400, ""},
 		"empty":            {event("PUT", "/things/1", ""), 400, ""},
 		"unknown field":    {event("PUT", "/things/1", `{"nmae":1}`), 400, "nmae"},
+		"name in capitals": {event("PUT", "/things/1", `{"Name":"x"}`), 400, "Name"},
+		"not an object":    {event("PUT", "/things/1", `null`), 400, ""},
 		"wrong type":       {event("PUT", "/things/1", `{"count":"x"}`), 400, "count"},
 		"wrong deep type":  {event("PUT", "/things/1", `{"deep":{"on":"yes"}}`), 400, "deep.on"},
 		"trailing text":    {event("PUT", "/things/1", `{} {}`), 400, ""},
@@ -175,7 +177,7 @@ func TestPrivate(t *testing.T) {
 	if got := answer(t, web.Private(routes()), signed); !strings.Contains(got.Body, "role/backend") {
 		t.Errorf("signed: %s", got.Body)
 	}
-	for actor, status := range map[string]int{"ann@acme.example": 200, "Ann Ä": 200, "a\nb": 422, strings.Repeat("a", 129): 422, "\xff": 422} {
+	for actor, status := range map[string]int{"ann@acme.example": 200, "Ann Ä": 200, "a\nb": 422, "safekeep": 422, strings.Repeat("a", 129): 422, "\xff": 422} {
 		e := event("GET", "/things/1", "")
 		e.Headers = map[string]string{"x-actor": actor}
 		if got := answer(t, web.Private(routes()), e); got.StatusCode != status {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"safekeep/shared/dynamo"
+	"safekeep/shared/identity"
 	"safekeep/shared/ledger"
 )
 
@@ -37,6 +38,9 @@ const maxRaces = 8
 
 // Get returns a workspace, consistently, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, id string) (Workspace, error) {
+	if identity.Check("workspace", id) != nil {
+		return Workspace{}, ErrNotFound // no such id can ever have been put
+	}
 	item, err := s.item(ctx, id, settingsItem)
 	if err != nil {
 		return Workspace{}, err
@@ -50,6 +54,9 @@ func (s *Store) Get(ctx context.Context, id string) (Workspace, error) {
 // Member returns who a user is or was in a workspace, consistently, or
 // ErrMemberNotFound for somebody who never was in it.
 func (s *Store) Member(ctx context.Context, workspace, user string) (Member, error) {
+	if identity.Check("user", user) != nil || identity.Check("workspace", workspace) != nil {
+		return Member{}, ErrMemberNotFound
+	}
 	item, err := s.item(ctx, workspace, memberPrefix+user)
 	if err != nil {
 		return Member{}, err
@@ -99,6 +106,7 @@ func (s *Store) Roster(ctx context.Context, id string) (Workspace, []Member, err
 		TableName: &s.Table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("workspace = :w"),
 		ExpressionAttributeValues: dynamo.Item{":w": dynamo.S(id)},
+		FilterExpression:          aws.String("attribute_not_exists(left_at)"),
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

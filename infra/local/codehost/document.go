@@ -31,6 +31,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.fetches = append(h.fetches, Fetch{At: time.Now(), Bearer: bearer, Status: status})
 	h.mu.Unlock()
 
+	// An outage shows no tag: what a cache holds must not seem confirmed.
 	if status != http.StatusOK && status != http.StatusNotModified {
 		http.Error(w, `{"message":"out of order"}`, status)
 		return
@@ -52,7 +53,7 @@ func (h *Host) document() (body []byte, tag string) {
 		Key     string `json:"key"`
 		Current bool   `json:"is_current"`
 	}
-	list := []published{}
+	list := []published{} // never nil: a host without keys says [], not null
 	for _, k := range h.keys {
 		if !k.withdrawn {
 			list = append(list, published{ID: k.id, Key: k.pem})

@@ -27,7 +27,7 @@ type document struct {
 
 func read(t *testing.T, h http.Handler, header http.Header) (document, *httptest.ResponseRecorder) {
 	t.Helper()
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header = header
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -56,7 +56,7 @@ func TestReportsVerify(t *testing.T) {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			got = r
 			body, _ = io.ReadAll(r.Body)
-			w.WriteHeader(204)
+			w.WriteHeader(http.StatusNoContent)
 		}))
 		a, err := h.Deliver(t.Context(), s.URL, h.Report(codehost.Finding{Token: "skp_x", URL: "https://github.com/a?b&c", Source: "content"}))
 		s.Close()

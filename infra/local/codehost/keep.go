@@ -9,7 +9,8 @@ import (
 	"os"
 )
 
-// kept is a key as the file has it.
+// kept is a key as the file has it. The keys sign nothing but reports to this
+// machine, so a file that only its owner reads is protection enough.
 type kept struct {
 	PKCS8     []byte `json:"pkcs8"`
 	Withdrawn bool   `json:"withdrawn"`

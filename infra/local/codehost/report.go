@@ -51,8 +51,8 @@ func (h *Host) Report(findings ...Finding) []byte {
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(list) // strings always encode
+	enc.SetEscapeHTML(false) // the hosts write & in a URL as it is
+	_ = enc.Encode(list)     // strings always encode
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
@@ -105,6 +105,7 @@ func Post(ctx context.Context, url string, body []byte, headers http.Header) (An
 	if err != nil {
 		return Answer{}, fmt.Errorf("delivering a report: %w", err)
 	}
+	// These and no others, but for what HTTP itself needs.
 	q.Header = headers.Clone()
 	a, err := http.DefaultClient.Do(q)
 	if err != nil {

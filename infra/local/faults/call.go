@@ -123,7 +123,7 @@ func Delay(d time.Duration) Action { return Action{kind: wait, delay: d} }
 
 // HideIndexes is a rule: until t, every index is empty.
 func HideIndexes(t time.Time) Rule {
-	return func(c Call) Action {
+	return func(Call) Action {
 		if time.Now().Before(t) {
 			return EmptyIndex
 		}

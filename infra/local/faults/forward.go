@@ -37,7 +37,7 @@ func (f *forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		URL:  &url.URL{Scheme: f.to.Scheme, Host: f.to.Host, Path: r.URL.Path, RawQuery: r.URL.RawQuery},
 		Host: f.to.Host,
 	}
-	delete(out.Header, "Connection")
+	delete(out.Header, "Connection") // concerns the hop to us
 	answer, err := f.transport.RoundTrip(out.WithContext(r.Context()))
 	if err != nil {
 		if r.Context().Err() != nil {

@@ -27,6 +27,7 @@ func (p *Proxy) judge(w http.ResponseWriter, r *http.Request, c Call, rule Rule,
 		from.Kill()
 		drop()
 	case killAfter:
+		// The recorder takes the answer, whole, before the process dies.
 		service.ServeHTTP(httptest.NewRecorder(), whole)
 		from.Kill()
 		drop()
@@ -34,6 +35,7 @@ func (p *Proxy) judge(w http.ResponseWriter, r *http.Request, c Call, rule Rule,
 		service.ServeHTTP(httptest.NewRecorder(), whole)
 		drop()
 	case hang:
+		// Until the SDK's own limit, the function's deadline or its death.
 		<-r.Context().Done()
 		drop()
 	case wait:

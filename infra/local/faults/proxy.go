@@ -105,6 +105,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.URL.Path, r.URL.RawPath = rest, ""
 
+	// Without a rule this is all: the body is not looked at and streams through.
 	c := Call{
 		At: time.Now(), Service: parts[2], Operation: operation(r, parts[2], rest),
 		Function: from.process.Function(), Instance: from.process.ID(),

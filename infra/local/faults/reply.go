@@ -63,6 +63,8 @@ func conflicting(c Call) (answer reply, ok bool) {
 	if err := json.Unmarshal(c.Body, &q); err != nil || len(q.TransactItems) == 0 {
 		return reply{}, false
 	}
+	// DynamoDB gives a reason for every item, in order; "None" for those that
+	// would have gone through. Here all of them met the other transaction.
 	type reason struct{ Code, Message string }
 	reasons := make([]reason, len(q.TransactItems))
 	codes := make([]string, len(q.TransactItems))

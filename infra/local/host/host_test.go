@@ -105,15 +105,16 @@ func TestFailures(t *testing.T) {
 	for _, tt := range []struct {
 		event, kind, message string
 		survives             bool
+		timeout              time.Duration
 	}{
-		{`{"do":"fail"}`, "errorString", "fails as asked", true},
-		{`{"do":"panic"}`, "string", "panics as asked", false},
-		{`{"do":"exit"}`, "Runtime.ExitError", "exit status 3", false},
-		{`{"do":"event","sleep":3000}`, "Sandbox.Timedout", "Task timed out after 0.50 seconds", false},
-		{`{"do":"big","size":6291457}`, "Function.ResponseSizeTooLarge", "exceeded", true},
+		{`{"do":"fail"}`, "errorString", "fails as asked", true, 0},
+		{`{"do":"panic"}`, "string", "panics as asked", false, 0},
+		{`{"do":"exit"}`, "Runtime.ExitError", "exit status 3", false, 0},
+		{`{"do":"event","sleep":60000}`, "Sandbox.Timedout", "Task timed out after 1.00 seconds", false, time.Second},
+		{`{"do":"big","size":6291457}`, "Function.ResponseSizeTooLarge", "exceeded", true, 0},
 	} {
 		t.Run(tt.event, func(t *testing.T) {
-			f := deploy(t, host.Config{Timeout: 500 * time.Millisecond})
+			f := deploy(t, host.Config{Timeout: tt.timeout})
 			if r := invoke(t, f, `{"do":"print"}`); r.Failed {
 				t.Fatalf("first: %s", r.Payload)
 			}

@@ -25,8 +25,8 @@ type Instance struct {
 	pid      atomic.Int64
 	api      net.Listener
 	started  time.Time
-	done     chan struct{} // closed when the process is gone and its output read
-	inbox    chan *invocation
+	done     chan struct{}    // closed when the process is gone and its output read
+	inbox    chan *invocation // of one: what was assigned and not yet asked for
 
 	// Guarded by function.mu.
 	gone bool
@@ -54,6 +54,9 @@ func newInstance(f *Function, id int) (*Instance, error) {
 		done:    make(chan struct{}),
 		inbox:   make(chan *invocation, 1),
 	}
+	// Both outputs go through one writer, so exec reads them through one pipe and
+	// their lines keep their order. Wait returns when all of it is read: whoever
+	// hears that a process ended finds its last words in the log.
 	out := &lines{to: f.config.Log, prefix: "[" + f.config.Name + "] "}
 	i.cmd = exec.Command(f.config.Bootstrap)
 	i.cmd.Env = i.environment()

@@ -28,6 +28,8 @@ func (f *Function) Warm(ctx context.Context) error {
 	i := f.instances[0]
 	f.mu.Unlock()
 
+	// Looking again and again is crude, but it happens once in the life of a stack
+	// and needs no channel in every instance.
 	for {
 		i.mu.Lock()
 		up, why := i.initialised, i.initError
@@ -70,10 +72,11 @@ func (f *Function) Kill() {
 // Close ends every process. Invocations on the way fail.
 func (f *Function) Close() {
 	f.mu.Lock()
-	f.closed = true
+	f.closed = true // from here on no process is started
 	f.mu.Unlock()
 	f.Kill()
 
+	// What the killed processes had not seen yet went back to the queue.
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for len(f.waiting) > 0 {

@@ -36,6 +36,8 @@ func (u *URL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the caller went away
 	}
+	// One id for the header, the event and the invocation, as on AWS: it is what
+	// somebody with a failed request looks for in the logs.
 	id := newRequestID()
 	w.Header().Set("X-Amzn-Requestid", id)
 	payload, err := u.event(r, id, body)
@@ -43,6 +45,8 @@ func (u *URL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		message(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	// Lambda weighs the event and not the request: quotes that JSON escapes and
+	// base64 count. What would be refused there must not pass here.
 	if len(body) > PayloadLimit || len(payload) > PayloadLimit {
 		message(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", PayloadLimit))
 		return
@@ -83,7 +87,7 @@ func answer(w http.ResponseWriter, payload []byte) {
 		body = decoded
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", "application/json") // unless the function says otherwise
 	for name, value := range a.Headers {
 		if !strings.EqualFold(name, "Content-Length") && !strings.EqualFold(name, "Transfer-Encoding") {
 			h.Set(name, value)

@@ -1,7 +1,6 @@
 package host_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -23,7 +22,26 @@ func serve(t *testing.T, u *host.URL) string {
 	return s.URL
 }
 
-func send(t *testing.T, r *http.Request) (*http.Response, string) {
+// An answer is a response with its body read.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func post(t *testing.T, url, contentType, body string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	return send(t, r)
+}
+
+func send(t *testing.T, r *http.Request) answer {
 	t.Helper()
 	a, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
@@ -34,20 +52,22 @@ func send(t *testing.T, r *http.Request) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a, string(b)
+	return answer{a.StatusCode, a.Header, string(b)}
 }
 
 // The event is a Function URL's: version 2.0, lower-case headers, the path as it
 // was sent, cookies apart, and the local principal behind AWS_IAM.
 func TestEvent(t *testing.T) {
 	url := serve(t, &host.URL{Auth: host.AuthIAM})
-	r, _ := http.NewRequest("POST", url+"/probe/event?a=1&a=2&b=x%20y", strings.NewReader(""))
-	r.URL.Path, r.URL.RawPath = "/probe/event", ""
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/probe/event?a=1&a=2&b=x%20y", strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.Header.Set("X-Actor", "ann")
 	r.Header.Add("X-Twice", "1")
 	r.Header.Add("X-Twice", "2")
 	r.Header.Set("Cookie", "c=d; e=f")
-	_, body := send(t, r)
+	body := send(t, r).body
 	var e events.LambdaFunctionURLRequest
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
 		t.Fatalf("%v: %s", err, body)
@@ -67,9 +87,7 @@ func TestEvent(t *testing.T) {
 func TestEventKeepsEscapes(t *testing.T) {
 	u := &host.URL{Auth: host.AuthNone}
 	url := serve(t, u)
-	r, _ := http.NewRequest("POST", url+"/probe/a%2Fb", strings.NewReader(`{"do":"event"}`))
-	r.Header.Set("Content-Type", "application/json")
-	_, body := send(t, r)
+	body := post(t, url+"/probe/a%2Fb", "application/json", `{"do":"event"}`).body
 	if !strings.Contains(body, `"rawPath":"/probe/a%2Fb"`) || strings.Contains(body, "authorizer") {
 		t.Error(body)
 	}
@@ -91,11 +109,7 @@ func TestBodies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			url := serve(t, &host.URL{Auth: host.AuthNone, ForceBase64: tt.force})
-			r, _ := http.NewRequest("POST", url+"/probe/body", strings.NewReader(tt.body))
-			if tt.contentType != "" {
-				r.Header.Set("Content-Type", tt.contentType)
-			}
-			_, got := send(t, r)
+			got := post(t, url+"/probe/body", tt.contentType, tt.body).body
 			var a struct {
 				Base64 bool
 				Body   string
@@ -118,25 +132,21 @@ func TestBodies(t *testing.T) {
 // goes wrong in it is a bare 502; what is too big never reaches it.
 func TestAnswers(t *testing.T) {
 	url := serve(t, &host.URL{Auth: host.AuthNone})
-	get := func(path string, body string) (*http.Response, string) {
-		r, _ := http.NewRequest("POST", url+path, strings.NewReader(body))
-		r.Header.Set("Content-Type", "application/json")
-		return send(t, r)
-	}
-	a, body := get("/probe/teapot", "")
-	if a.StatusCode != 418 || body != "short and stout" || a.Header.Get("Content-Type") != "text/plain" || len(a.Header.Values("Set-Cookie")) != 2 {
-		t.Errorf("teapot: %d %q %v", a.StatusCode, body, a.Header)
+	get := func(path string, body string) answer { return post(t, url+path, "application/json", body) }
+	a := get("/probe/teapot", "")
+	if a.status != http.StatusTeapot || a.body != "short and stout" || a.header.Get("Content-Type") != "text/plain" || len(a.header.Values("Set-Cookie")) != 2 {
+		t.Errorf("teapot: %+v", a)
 	}
 	for _, path := range []string{"/probe/fail", "/probe/panic", "/probe/exit"} {
-		if a, body := get(path, ""); a.StatusCode != 502 || strings.Contains(body, "as asked") {
-			t.Errorf("%s: %d %s", path, a.StatusCode, body)
+		if a := get(path, ""); a.status != 502 || strings.Contains(a.body, "as asked") {
+			t.Errorf("%s: %+v", path, a)
 		}
 	}
-	if a, body := get("/probe/body", strings.Repeat("x", host.PayloadLimit)); a.StatusCode != 413 {
-		t.Errorf("too big: %d %.100s", a.StatusCode, body)
+	if a := get("/probe/body", strings.Repeat("x", host.PayloadLimit)); a.status != 413 {
+		t.Errorf("too big: %d %.100s", a.status, a.body)
 	}
-	if a, body := get("/probe/body", strings.Repeat("x", host.PayloadLimit-4096)); a.StatusCode != 200 {
-		t.Errorf("just fits: %d %.100s", a.StatusCode, body)
+	if a := get("/probe/body", strings.Repeat("x", host.PayloadLimit-4096)); a.status != 200 {
+		t.Errorf("just fits: %d %.100s", a.status, a.body)
 	}
 }
 
@@ -156,11 +166,14 @@ func TestServeInvoke(t *testing.T) {
 		{"Event", `{"do":"print"}`, 202, "", ""},
 		{"DryRun", `{"do":"fail"}`, 204, "", ""},
 	} {
-		r, _ := http.NewRequest("POST", s.URL, bytes.NewReader([]byte(tt.event)))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, strings.NewReader(tt.event))
+		if err != nil {
+			t.Fatal(err)
+		}
 		r.Header.Set("X-Amz-Invocation-Type", tt.kind)
-		a, body := send(t, r)
-		if a.StatusCode != tt.status || a.Header.Get("X-Amz-Function-Error") != tt.failed || !strings.Contains(body, tt.body) {
-			t.Errorf("%s %s: %d %v %s", tt.kind, tt.event, a.StatusCode, a.Header, body)
+		a := send(t, r)
+		if a.status != tt.status || a.header.Get("X-Amz-Function-Error") != tt.failed || !strings.Contains(a.body, tt.body) {
+			t.Errorf("%s %s: %+v", tt.kind, tt.event, a)
 		}
 	}
 }

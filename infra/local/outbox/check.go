@@ -23,6 +23,8 @@ func (o *Outbox) checkSender(from string) *Error {
 	if e := checkBare(a.Address); e != nil {
 		return e
 	}
+	// An identity that is a domain covers its subdomains, but no domain that only
+	// ends in the same letters.
 	_, domain, _ := strings.Cut(a.Address, "@")
 	domain, identity := strings.ToLower(domain), strings.ToLower(o.identity)
 	if strings.EqualFold(a.Address, identity) || domain == identity || strings.HasSuffix(domain, "."+identity) {
@@ -50,6 +52,8 @@ func checkRecipients(q sendEmail) *Error {
 	return nil
 }
 
+// Stricter than RFC 5321, which allows quoted local parts and hosts without a
+// dot: SES refuses those or cannot deliver to them.
 var (
 	local  = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_` + "`" + `{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_` + "`" + `{|}~-]+)*$`)
 	domain = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$`)
@@ -93,10 +97,12 @@ func (s *simple) check() *Error {
 	if strings.ContainsAny(s.Subject.Data, "\r\n\x00") {
 		return badRequest("Control characters are not allowed in the subject")
 	}
-	if s.Body.Text == nil && s.Body.Html == nil {
+	if s.Body.Text == nil && s.Body.HTML == nil {
 		return badRequest("Missing required parameter Body")
 	}
-	for _, part := range []*text{&s.Subject, s.Body.Text, s.Body.Html} {
+	// SES takes text without a charset for 7-bit ASCII and spoils the rest. Here the
+	// mistake is an error, so that it is found before a customer reads "?".
+	for _, part := range []*text{&s.Subject, s.Body.Text, s.Body.HTML} {
 		if part != nil && part.Charset == "" && !ascii(part.Data) {
 			return badRequest("text beyond ASCII needs a Charset")
 		}

@@ -151,6 +151,8 @@ func (o *Outbox) Close() {
 
 // take keeps a mail unless it is refused.
 func (o *Outbox) take(m Mail) *Error {
+	// The test's function is asked without the lock, so that it may look at the
+	// mails there are.
 	o.mu.Lock()
 	o.asked++
 	refuse := o.refuse

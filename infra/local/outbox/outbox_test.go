@@ -29,7 +29,7 @@ func request(edit func(q map[string]any)) *http.Request {
 		edit(q)
 	}
 	b, _ := json.Marshal(q)
-	r := httptest.NewRequest("POST", "/v2/email/outbound-emails", strings.NewReader(string(b)))
+	r := httptest.NewRequest(http.MethodPost, "/v2/email/outbound-emails", strings.NewReader(string(b)))
 	now := time.Now().UTC()
 	r.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/"+now.Format("20060102")+"/us-east-1/ses/aws4_request, SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("a", 64))
@@ -51,12 +51,12 @@ func TestAccepts(t *testing.T) {
 	for _, identity := range []string{"security@acme.example", "acme.example", "example"} {
 		o, _ := outbox.New(identity, "")
 		w := send(o, request(nil))
-		var answer struct{ MessageId string }
+		var answer struct{ MessageID string }
 		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 200 {
 			t.Fatalf("%s: %d %s", identity, w.Code, w.Body)
 		}
 		m := o.Mails()[0]
-		if m.ID != answer.MessageId || m.To[0] != "ann@customer.example" || m.Text != "text" || m.HTML != "<p>html" ||
+		if m.ID != answer.MessageID || m.To[0] != "ann@customer.example" || m.Text != "text" || m.HTML != "<p>html" ||
 			m.Headers["From"] != "Acme Security <security@acme.example>" || m.Headers["X-Entity-Ref-ID"] != "1" || m.Headers["X-SES-MESSAGE-TAGS"] != "kind=token_exposed" {
 			t.Errorf("%+v", m)
 		}

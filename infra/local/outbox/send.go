@@ -26,7 +26,7 @@ type sendEmail struct {
 
 type simple struct {
 	Subject text
-	Body    struct{ Text, Html *text }
+	Body    struct{ Text, HTML *text }
 	Headers []struct{ Name, Value string }
 }
 
@@ -116,9 +116,10 @@ func (o *Outbox) read(body []byte) (Mail, *Error) {
 	if b := q.Content.Simple.Body; b.Text != nil {
 		m.Text = b.Text.Data
 	}
-	if b := q.Content.Simple.Body; b.Html != nil {
-		m.HTML = b.Html.Data
+	if b := q.Content.Simple.Body; b.HTML != nil {
+		m.HTML = b.HTML.Data
 	}
+	// What is empty was not sent, so a reader need not tell the two apart.
 	put := func(name, value string) {
 		if value != "" {
 			m.Headers[name] = value

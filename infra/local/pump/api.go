@@ -67,6 +67,8 @@ func (a *api) call(ctx context.Context, operation string, in, out any) error {
 		return fmt.Errorf("calling %s: %w", operation, err)
 	}
 	if answer.StatusCode != http.StatusOK {
+		// "com.amazonaws.dynamodb.v20120810#ExpiredIteratorException": what comes
+		// before the # differs between services and engines.
 		var e struct {
 			Type    string `json:"__type"`
 			Message string

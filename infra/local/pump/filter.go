@@ -53,7 +53,7 @@ func compile(raw map[string]any) (filter, error) {
 
 func compileCondition(raw any) (condition, error) {
 	operators, ok := raw.(map[string]any)
-	if !ok {
+	if !ok { // a literal: equal in type and value
 		return func(value any, there bool) bool { return there && value == raw }, nil
 	}
 	for name, argument := range operators {

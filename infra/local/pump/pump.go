@@ -97,6 +97,7 @@ func Start(ctx context.Context, c Config) (*Pump, error) {
 	if err := p.lookout(ctx); err != nil {
 		return nil, err
 	}
+	// The pump outlives the call that started it, and its context.
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.cancel = cancel
 	go p.run(running)
@@ -139,6 +140,7 @@ func (p *Pump) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		found, err := p.turn(ctx)
 		if err != nil && ctx.Err() == nil {
+			// The engine may be busy or on its way out; neither ends the pump.
 			p.logf("reading the stream of %s: %v", p.config.Stream.Table, err)
 			pause(ctx, time.Second)
 		}
@@ -178,9 +180,11 @@ func (p *Pump) turn(ctx context.Context) (found bool, err error) {
 			p.looked = time.Time{} // its children, if any, are due
 		}
 		p.deliver(ctx, p.fitting(records))
-		if ctx.Err() != nil {
-			return found, nil // what was not delivered is read again
+		if err := ctx.Err(); err != nil {
+			return found, err // what was not delivered is read again
 		}
+		// Only now: until the function has had its say, or the records were given
+		// up, a restart must read them again.
 		if len(records) > 0 {
 			s.Last = sequence(records[len(records)-1])
 		}

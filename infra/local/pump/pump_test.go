@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +23,12 @@ import (
 	"safekeep/infra/local/internal/engine"
 	"safekeep/infra/local/pump"
 )
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	engine.Close()
+	os.Exit(code)
+}
 
 // A bench is a table with a stream and a function that remembers what it got.
 type bench struct {

@@ -76,6 +76,8 @@ func (p *Pump) step(ctx context.Context, s *shard) ([]json.RawMessage, error) {
 			}
 			s.iterator = it
 		}
+		// A page may be empty although more follows; next alone says whether the
+		// shard goes on.
 		records, next, err := p.api.records(ctx, s.iterator)
 		if err != nil {
 			s.iterator = ""

@@ -54,7 +54,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer(map[string]any{"Records": []any{record(1)}, "NextShardIterator": "a-stale"})
 		case "a-stale":
 			s.expired = true
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			answer(map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#ExpiredIteratorException"})
 		case "a/1":
 			s.closed = true

@@ -67,22 +67,23 @@ func (v *Vault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, "UnknownOperationException", "the local stack knows only GetSecretValue, not "+op)
 		return
 	}
-	var q struct{ SecretId, VersionId, VersionStage string }
+	var q struct{ SecretID, VersionID, VersionStage string }
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
 	if err != nil {
 		return // the caller went away
 	}
-	if err := json.Unmarshal(body, &q); err != nil || q.SecretId == "" {
+	if err := json.Unmarshal(body, &q); err != nil || q.SecretID == "" {
 		refuse(w, "ValidationException", "SecretId must have length greater than or equal to 1")
 		return
 	}
-	name, s, ok := v.find(q.SecretId)
+	name, s, ok := v.find(q.SecretID)
+	// There is one version of each secret here, the current one.
 	stage := q.VersionStage
 	switch {
 	case !ok:
 		refuse(w, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 		return
-	case stage != "" && stage != "AWSCURRENT", q.VersionId != "" && q.VersionId != s.version:
+	case stage != "" && stage != "AWSCURRENT", q.VersionID != "" && q.VersionID != s.version:
 		refuse(w, "ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label or version.")
 		return
 	}

@@ -61,7 +61,9 @@ func (b *bench) stack(ctx context.Context, name string) (*local.Stack, error) {
 		o.Functions = []string{"alerts"}
 		o.Bootstraps, err = b.build(ctx, floors)
 	case "hello":
-		o.Bootstraps, err = b.build(ctx, hellos)
+		if o.Bootstraps, err = b.build(ctx, hellos); err == nil {
+			o.Env, err = b.answers(ctx)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -130,7 +132,7 @@ type tail struct {
 }
 
 // tailSize is how much is kept, in bytes.
-const tailSize = 8 << 10
+const tailSize = 2 << 10
 
 // Write implements io.Writer.
 func (t *tail) Write(p []byte) (int, error) {

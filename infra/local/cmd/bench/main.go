@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -34,22 +35,17 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, pattern string, rounds int) (err error) {
+func run(ctx context.Context, out io.Writer, pattern string, rounds int) error {
 	wanted, err := regexp.Compile(pattern)
 	if err != nil {
 		return fmt.Errorf("reading -run: %w", err)
 	}
 	b := &bench{}
-	defer func() {
-		if err != nil {
-			// What the functions printed last says more than the error.
-			_, _ = fmt.Fprintf(os.Stderr, "%s", b.log.last())
-		}
-		b.close()
-	}()
+	defer b.close()
 	t := newTable(out)
+	var errs []error
 	for _, r := range rows {
-		if !wanted.MatchString(r.name) {
+		if !wanted.MatchString(r.name) || ctx.Err() != nil {
 			continue
 		}
 		if rounds > 0 {
@@ -57,9 +53,12 @@ func run(ctx context.Context, out io.Writer, pattern string, rounds int) (err er
 		}
 		res, err := b.measure(ctx, r)
 		if err != nil {
-			return fmt.Errorf("measuring %s: %w", r.name, err)
+			// What the functions printed last says more than the error.
+			_, _ = fmt.Fprintf(os.Stderr, "%s", b.log.last())
+			errs = append(errs, fmt.Errorf("measuring %s: %w", r.name, err))
+			continue
 		}
 		t.add(r, res)
 	}
-	return t.finish()
+	return errors.Join(append(errs, t.finish(), ctx.Err())...)
 }

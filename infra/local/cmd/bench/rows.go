@@ -29,7 +29,7 @@ type pair struct {
 var rows = []row{
 	{"alert-batch/1", 1.25, 200, 40, openBatch(1, 1)},
 	{"alert-batch/100", 1.25, 40, 8, openBatch(100, 10)},
-	{"alert-batch/1000", 1.25, 15, 3, openBatch(1000, 50)},
+	{"alert-batch/1000", 1.25, 11, 2, openBatch(1000, 50)},
 	{"cold-start/alerts", 1.25, 60, 5, openCold("alerts")},
 	{"cold-start/introspect", 1.25, 60, 5, openCold("introspect")},
 	{"cold-start/notify", 1.25, 60, 5, openCold("notify")},

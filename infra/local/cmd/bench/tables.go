@@ -135,8 +135,6 @@ type written struct {
 	entries                       []item
 	// bytes and attributes are those of tokens and entries together.
 	bytes, attributes int
-	// calls are those that the function made to DynamoDB.
-	calls int
 }
 
 // readBack reads the tokens and the ledgers of their workspaces.

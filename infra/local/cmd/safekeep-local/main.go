@@ -23,10 +23,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	// A second Ctrl-C ends the program at once, and the kernel its children.
 	context.AfterFunc(ctx, stop)
-	if err := run(ctx, os.Getenv); err != nil {
+	err := run(ctx, os.Getenv)
+	interrupted := ctx.Err() != nil // what fails then fails because of that
+	if err != nil && !interrupted {
 		fmt.Fprintln(os.Stderr, "safekeep-local:", err)
 		os.Exit(1)
 	}
@@ -49,9 +50,6 @@ func run(ctx context.Context, getenv func(string) string) error {
 	}
 	stack, err := local.Start(ctx, local.Options{Port: port, State: getenv("STATE"), Log: os.Stdout, Parameters: parameters})
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil // interrupted while it started
-		}
 		return err
 	}
 	fmt.Println("ready", stack.URL)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,7 +17,11 @@ import (
 	"safekeep/infra/dynamodblocal"
 )
 
+var used atomic.Bool
+
 var server = sync.OnceValues(func() (*dynamodblocal.Server, error) {
+	used.Store(true)
+	// Tests hold little data, and several test binaries run at a time.
 	return dynamodblocal.Open(context.Background(), dynamodblocal.Options{Heap: "512m", Log: os.Stderr})
 })
 
@@ -32,6 +37,17 @@ func Endpoint(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return s.Endpoint
+}
+
+// Close ends the engine, if one was started. TestMain calls it last: outside
+// Linux nothing else would.
+func Close() {
+	if !used.Load() {
+		return
+	}
+	if s, err := server(); err == nil {
+		s.Close()
+	}
 }
 
 // Credentials are random, so that what is made with them is seen by nobody else.

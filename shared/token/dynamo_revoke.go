@@ -14,15 +14,16 @@ import (
 
 // maxRaces bounds how often a change is decided anew because the token changed
 // in between. Every round means that somebody else got one change through, and
-// a token has few changes in its life.
-const maxRaces = 16
+// a token has few changes in its life: the most is a crowd of reports, each
+// with a place of its own.
+const maxRaces = 2 * MaxSightings
 
 var errBusy = problem.New(problem.Unavailable, "This token is being changed by many at once; send the same request again.")
 
 // Revoke ends a token because somebody of the workspace wants it. A token that
 // has ended stays as it ended.
 func (s *Store) Revoke(ctx context.Context, t Token, reason Reason, actor string, now time.Time) error {
-	for range maxRaces {
+	for race := 1; race <= maxRaces; race++ {
 		if !t.GoodAt(now) {
 			return nil
 		}
@@ -34,7 +35,7 @@ func (s *Store) Revoke(ctx context.Context, t Token, reason Reason, actor string
 		if !errors.Is(err, dynamo.ErrCondition) {
 			return err
 		}
-		if t, err = s.Lookup(ctx, t.Hash); err != nil {
+		if t, err = s.again(ctx, t.Hash, race); err != nil {
 			return err
 		}
 	}
@@ -45,7 +46,7 @@ func (s *Store) Revoke(ctx context.Context, t Token, reason Reason, actor string
 // step in one transaction, and decides anew when the token changed meanwhile.
 // So of any number of reports at once, one revokes and one owes the mail.
 func (s *Store) Expose(ctx context.Context, t Token, f Finding, policy Policy) (Outcome, error) {
-	for range maxRaces {
+	for race := 1; race <= maxRaces; race++ {
 		step := Decide(&t, f, policy)
 		if step.Empty() {
 			return step.Outcome, nil
@@ -56,7 +57,7 @@ func (s *Store) Expose(ctx context.Context, t Token, f Finding, policy Policy) (
 		if !errors.Is(err, dynamo.ErrCondition) {
 			return step.Outcome, err
 		}
-		t, err = s.Lookup(ctx, t.Hash)
+		t, err = s.again(ctx, t.Hash, race)
 		if errors.Is(err, ErrNotFound) { // its tombstone was forgotten this very moment
 			return OutcomeUnknown, nil
 		}
@@ -65,6 +66,15 @@ func (s *Store) Expose(ctx context.Context, t Token, f Finding, policy Policy) (
 		}
 	}
 	return "", errBusy
+}
+
+// again reads the token that somebody else has just changed, a random moment
+// later, so that a crowd does not stay in step.
+func (s *Store) again(ctx context.Context, hash Hash, race int) (Token, error) {
+	if err := dynamo.Pause(ctx, min(race, 5)); err != nil {
+		return Token{}, err
+	}
+	return s.Lookup(ctx, hash)
 }
 
 func (s *Store) expose(change *change, f Finding, policy Policy, step Step) {
@@ -95,49 +105,4 @@ func (s *Store) expose(change *change, f Finding, policy Policy, step Step) {
 	if step.Counted > 0 {
 		change.add("more_places", dynamo.N(int64(step.Counted)))
 	}
-}
-
-// ExposedDetail is the detail of a token.exposed entry: all that its mail
-// says, as it was at that moment.
-type ExposedDetail struct {
-	Name       string     `json:"name"`
-	Hint       string     `json:"hint"`
-	CreatedBy  string     `json:"created_by"`
-	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedOn string     `json:"last_used_on,omitempty"` // a UTC day
-	ExpiredAt  *time.Time `json:"expired_at,omitempty"`   // when it had expired before
-	Host       string     `json:"host"`
-	Source     string     `json:"source,omitempty"`
-	URL        string     `json:"url,omitempty"`
-	Outcome    Outcome    `json:"outcome"`
-	Why        string     `json:"why,omitempty"` // why it was only reported
-}
-
-func exposedDetail(t *Token, f Finding, policy Policy, step Step) ExposedDetail {
-	detail := ExposedDetail{
-		Name: t.Name, Hint: t.Hint, CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, LastUsedOn: t.LastUsedOn,
-		Host: f.Host, Source: f.Places[0].Source, URL: f.Places[0].URL, Outcome: step.Outcome,
-	}
-	if step.Outcome == OutcomeReportedOnly {
-		detail.Why = policy.Why
-	}
-	if t.ExpiredAt(f.At) {
-		detail.ExpiredAt = optional(t.ExpiresAt)
-	}
-	return detail
-}
-
-// SightedDetail is the detail of a token.sighted entry.
-type SightedDetail struct {
-	Name   string `json:"name"`
-	Hint   string `json:"hint"`
-	Host   string `json:"host"`
-	Source string `json:"source,omitempty"`
-	URL    string `json:"url,omitempty"`
-}
-
-type revokedDetail struct {
-	Name   string `json:"name"`
-	Hint   string `json:"hint"`
-	Reason Reason `json:"reason"`
 }

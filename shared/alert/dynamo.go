@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"safekeep/shared/dynamo"
+	"safekeep/shared/ledger"
 )
 
 // How often the stack as a whole asks a host for its keys: at most
@@ -31,6 +32,8 @@ type EphemeraShelf struct {
 	// URL is where the keys come from. Keys from another address are not
 	// this host's.
 	URL string
+
+	lease string // the name of the lease last asked for
 }
 
 func (s *EphemeraShelf) key() dynamo.Item { return dynamo.Item{"key": dynamo.S("hostkey#" + s.Host)} }
@@ -64,6 +67,7 @@ func (s *EphemeraShelf) Lease(ctx context.Context, now time.Time) (granted, wait
 		return false, false, err
 	}
 	ms := now.UnixMilli()
+	s.lease = ledger.NewSeq()
 	if dynamo.Number(item, "lease_until") > ms {
 		return false, true, nil
 	}
@@ -74,10 +78,12 @@ func (s *EphemeraShelf) Lease(ctx context.Context, now time.Time) (granted, wait
 	}
 	err = dynamo.Update(ctx, s.Client, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: s.key(),
-		UpdateExpression:    aws.String("SET empty_at = :next, lease_until = :until"),
-		ConditionExpression: aws.String("(attribute_not_exists(empty_at) OR empty_at = :empty) AND (attribute_not_exists(lease_until) OR lease_until <= :now)"),
+		UpdateExpression: aws.String("SET empty_at = :next, lease_until = :until, lease_by = :by"),
+		// The last clause is for a lease of ours whose answer was lost.
+		ConditionExpression: aws.String("((attribute_not_exists(empty_at) OR empty_at = :empty) AND" +
+			" (attribute_not_exists(lease_until) OR lease_until <= :now)) OR lease_by = :by"),
 		ExpressionAttributeValues: dynamo.Item{
-			":next": dynamo.N(next), ":empty": dynamo.N(empty), ":now": dynamo.N(ms),
+			":next": dynamo.N(next), ":empty": dynamo.N(empty), ":now": dynamo.N(ms), ":by": dynamo.S(s.lease),
 			":until": dynamo.N(now.Add(leaseFor).UnixMilli()),
 		},
 	})
@@ -113,8 +119,10 @@ func (s *EphemeraShelf) Store(ctx context.Context, set *KeySet) error {
 func (s *EphemeraShelf) Release(ctx context.Context) error {
 	err := dynamo.Update(ctx, s.Client, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: s.key(), UpdateExpression: aws.String("REMOVE lease_until"),
+		ConditionExpression:       aws.String("lease_by = :by"),
+		ExpressionAttributeValues: dynamo.Item{":by": dynamo.S(s.lease)},
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, dynamo.ErrCondition) {
 		return fmt.Errorf("releasing the lease on the keys of %s: %w", s.Host, err)
 	}
 	return nil

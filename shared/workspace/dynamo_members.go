@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"safekeep/shared/dynamo"
+	"safekeep/shared/identity"
 	"safekeep/shared/ledger"
 	"safekeep/shared/problem"
 )
@@ -21,7 +22,7 @@ func (s *Store) Members(ctx context.Context, workspace, cursor string, limit int
 	from := memberPrefix
 	if cursor != "" {
 		user, err := base64.RawURLEncoding.DecodeString(cursor)
-		if err != nil {
+		if err != nil || identity.Check("cursor", string(user)) != nil {
 			return nil, "", problem.Field("cursor", "is not one that this list gave out")
 		}
 		// The lowest string above the last one given.
@@ -40,6 +41,7 @@ func (s *Store) Members(ctx context.Context, workspace, cursor string, limit int
 	}
 	var members []Member
 	for len(members) <= limit { // one more tells whether there is a next page
+		query.Limit = aws.Int32(int32(limit + 1 - len(members)))
 		out, err := s.Client.Query(ctx, query)
 		if err != nil {
 			return nil, "", fmt.Errorf("listing members: %w", err)
