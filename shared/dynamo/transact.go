@@ -98,7 +98,7 @@ func cancellations(err error) []string {
 	return codes
 }
 
-// pause waits a random time of at most 10 ms × 2^try, capped at a second.
+// Pause waits a random time of at most 10 ms × 2^try, capped at a second.
 func Pause(ctx context.Context, try int) error {
 	limit := min(10*time.Millisecond<<min(try, 10), maxBackoff)
 	timer := time.NewTimer(rand.N(limit))

@@ -168,7 +168,8 @@ func checkMail(t *testing.T, m Mail) {
 
 func checkHTML(t *testing.T, page string) {
 	t.Helper()
-	body := page[strings.Index(page, "<html"):]
+	_, body, _ := strings.Cut(page, "<html")
+	body = "<html" + body
 	for _, tag := range tagPattern.FindAllString(body, -1) {
 		for _, n := range namePattern.FindAllStringSubmatch(tag, -1) {
 			if n[1] != "" && !slices.Contains(tagsAllowed, n[1]) || n[2] != "" && !slices.Contains(attrAllowed, n[2]) {
@@ -199,7 +200,8 @@ func allowedHref(href string) bool {
 
 // visible is what a reader sees of an HTML part.
 func visible(page string) string {
-	page = page[strings.Index(page, "<body"):]
+	_, page, _ = strings.Cut(page, "<body")
+	page = "<body" + page
 	page = strings.ReplaceAll(page, "<wbr>", "")
 	return html.UnescapeString(tagPattern.ReplaceAllString(page, " "))
 }

@@ -252,15 +252,15 @@ func (l *leak) rows() []row {
 	return rows
 }
 
-func (at spot) address() *address {
-	if strings.TrimSpace(at.url) == "" {
+func (s spot) address() *address {
+	if strings.TrimSpace(s.url) == "" {
 		return nil
 	}
-	if href := linkTo(at.host, at.url); href != "" {
+	if href := linkTo(s.host, s.url); href != "" {
 		return &address{Href: href, Shown: cutMiddle(href, displayRunes)}
 	}
-	a := &address{Shown: defang(at.url), Note: noteUnknown}
-	if redacted := strings.ReplaceAll(at.url, ellipsis, ""); redacted != at.url && linkTo(at.host, redacted) != "" {
+	a := &address{Shown: defang(s.url), Note: noteUnknown}
+	if redacted := strings.ReplaceAll(s.url, ellipsis, ""); redacted != s.url && linkTo(s.host, redacted) != "" {
 		a.Note = noteRedacted
 	}
 	return a

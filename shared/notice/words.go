@@ -120,14 +120,14 @@ func scanning(leaks []*leak) string {
 }
 
 // discovered completes "told us that it was …".
-func (at spot) discovered() string {
-	switch known := places[at.place]; {
-	case at.place == placeManual:
+func (s spot) discovered() string {
+	switch known := places[s.place]; {
+	case s.place == placeManual:
 		return "handed in as leaked"
 	case known.found != "":
 		return "found " + known.found
 	}
-	return "found on " + at.site()
+	return "found on " + s.site()
 }
 
 // fates says what became of the tokens, one sentence for each outcome.

@@ -96,7 +96,7 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 		"bad escape":       {event("GET", "/things/%zz", ""), 400, ""},
 		"no JSON":          {event("PUT", "/things/1", "garbage"), 400, ""},
 		"empty":            {event("PUT", "/things/1", ""), 400, ""},
-		"unknown field":    {event("PUT", "/things/1", `{"nmae":1}`), 400, "nmae"},
+		"unknown field":    {event("PUT", "/things/1", `{"label":1}`), 400, "label"},
 		"name in capitals": {event("PUT", "/things/1", `{"Name":"x"}`), 400, "Name"},
 		"not an object":    {event("PUT", "/things/1", `null`), 400, ""},
 		"wrong type":       {event("PUT", "/things/1", `{"count":"x"}`), 400, "count"},

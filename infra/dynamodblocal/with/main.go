@@ -44,6 +44,11 @@ func run(args []string) (int, error) {
 		return 1, err
 	}
 	defer db.Close()
+	select {
+	case s := <-signals: // while the engine started: the command need not
+		return 128 + int(s.(syscall.Signal)), nil
+	default:
+	}
 
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -255,7 +255,7 @@ func TestSampleEvents(t *testing.T) {
 		}
 		function, _, _ := strings.Cut(name, "-")
 		result, err := w.Invoke(t.Context(), function, payload)
-		if text := fmt.Sprintf("%s", result.Payload); err != nil || !strings.Contains(text, want[name]) {
+		if text := string(result.Payload); err != nil || !strings.Contains(text, want[name]) {
 			t.Errorf("%s: %s %v, want %s", name, text, err, want[name])
 		}
 	}
