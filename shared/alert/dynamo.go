@@ -109,7 +109,10 @@ func (s *EphemeraShelf) Store(ctx context.Context, set *KeySet) error {
 			":url": dynamo.S(s.URL), ":expires": dynamo.N(set.Began.Add(servedFor).Unix()),
 		},
 	})
-	if err != nil && !errors.Is(err, dynamo.ErrCondition) {
+	if errors.Is(err, dynamo.ErrCondition) {
+		return s.Release(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("sharing the keys of %s: %w", s.Host, err)
 	}
 	return nil

@@ -62,6 +62,9 @@ func openCold(function string) func(context.Context, *bench) (pair, error) {
 		if err != nil {
 			return pair{}, err
 		}
+		if err := b.relay(function); err != nil {
+			return pair{}, err
+		}
 		var answer events.LambdaFunctionURLResponse
 		return pair{
 			ours: func(ctx context.Context) (took time.Duration, err error) {
