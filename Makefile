@@ -6,7 +6,7 @@
 export CGO_ENABLED := 0
 export GOFLAGS := -tags=lambda.norpc -trimpath -ldflags=-s -buildvcs=false
 
-MODULES := . infra/local
+MODULES := . infra/local infra/realclients
 
 .PHONY: help
 help: ## list what can be done
@@ -19,7 +19,7 @@ run: deps ## run everything on this machine, without an AWS account (PORT=3000, 
 
 .PHONY: test
 test: deps ## all tests, on the real engine and the real binaries
-	go run ./infra/dynamodblocal/with -- sh -c 'go test ./... && cd infra/local && go test -parallel 12 ./...'
+	go run ./infra/dynamodblocal/with -- sh -c 'go test ./... && go -C infra/realclients test ./... && cd infra/local && go test -parallel 12 ./...'
 
 FUZZTIME ?= 20s
 .PHONY: fuzz
@@ -33,7 +33,7 @@ race: deps ## the tests of the rooms under the race detector (needs a C compiler
 .PHONY: lint
 lint: .build/golangci-lint ## check style and templates
 	@for module in $(MODULES); do (cd $$module && $(CURDIR)/.build/golangci-lint run ./...) || exit 1; done
-	@if command -v cfn-lint >/dev/null; then cfn-lint template.yaml infra/data.yaml infra/mail.yaml infra/observability.yaml && echo "cfn-lint: clean"; \
+	@if command -v cfn-lint >/dev/null; then cfn-lint template.yaml infra/data.yaml infra/mail.yaml infra/observability.yaml infra/examples/httpapi.yaml && echo "cfn-lint: clean"; \
 	else echo "NOT CHECKED by cfn-lint, which is not installed (pip install cfn-lint==1.51.0); the Go tests in infra/ did check the templates"; fi
 
 .build/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
@@ -52,15 +52,20 @@ size: ## the size of every function's zip, as it is deployed
 bench: deps ## our overhead: each flow beside a bare program that makes only the calls it must
 	@go run ./infra/dynamodblocal/with -- go -C infra/local run ./cmd/bench
 
+OUT ?= .build/scanners
+.PHONY: scanners
+scanners: ## rules for secret scanners; PREFIX=abc makes those of your prefix, OUT=.build/scanners
+	@go run ./infra/scanners/write $(if $(PREFIX),-prefix $(PREFIX) -out $(OUT))
+
 .PHONY: deploy
 deploy: ## build with SAM and deploy (STAGE=default or prod)
 	sam build && sam deploy --guided --config-env $(or $(STAGE),default)
 
 .PHONY: deps
-deps: infra/local/node_modules/.package-lock.json
+deps: infra/local/node_modules/.package-lock.json infra/examples/tokenservice-node/node_modules/.package-lock.json
 	@infra/local/prepare.sh
 
-infra/local/node_modules/.package-lock.json: infra/local/package-lock.json
+%/node_modules/.package-lock.json: %/package-lock.json
 	@infra/local/prepare.sh
-	cd infra/local && npm ci --ignore-scripts --no-audit --no-fund
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -18,6 +18,7 @@ import (
 // entered here: whether it is public is a decision, not a default.
 var urls = map[string]string{
 	"alerts":     "NONE",
+	"authorizer": "", // API Gateway invokes it
 	"introspect": "AWS_IAM",
 	"notify":     "",
 	"tokens":     "AWS_IAM",

@@ -15,6 +15,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// inLines are what a request may be written in, and how the field of a problem
+// begins when there are lines to be told apart.
+var inLines = map[string]string{"application/json": "", "application/x-ndjson": "line 1: "}
+
+// tooLong is more than any function takes.
+var tooLong = strings.Repeat("a", 7<<20)
+
 // ask sends a request to the code and returns the status and the field of the
 // problem that it answers with; 0 when it went on to what is not there.
 func (o operation) ask(query, contentType, actor, body string) (status int, field string) {
@@ -59,18 +66,20 @@ func checkConduct(c contract) (complaints []string) {
 		top, _ := limit["maximum"].(int)
 		agree(o.has("query", "limit") && o.has("query", "cursor") && o.answers(422), limits("?limit=0", "", "limit"), "limit and cursor")
 		agree(o.has("query", "limit"), limits(fmt.Sprintf("?limit=%d", top+1), "", "limit") && !limits(fmt.Sprintf("?limit=%d", top), "", "limit"), "the highest limit")
-		long, _ := o.ask("", "application/x-www-form-urlencoded", "", strings.Repeat("a", 2<<20))
+		long, _ := o.ask("", "application/x-www-form-urlencoded", "", tooLong)
 		agree(o.answers(413), long == 413, "413")
 
-		schema := c.in(o.is, "requestBody", "content", "application/json", "schema")
-		status, field := o.ask("", "application/json", "", `{"`+unknown+`":0}`)
-		agree(schema["additionalProperties"] == false && o.answers(400), status == 400 && field == unknown, "refuses unknown fields")
-		if schema["additionalProperties"] != false {
-			continue
-		}
-		for name := range c.in(schema, "properties") {
-			_, field := o.ask("", "application/json", "", fmt.Sprintf(`{%q:null,%q:0}`, name, unknown))
-			agree(true, field == unknown, "field "+name)
+		for kind, line := range inLines {
+			schema := c.in(o.is, "requestBody", "content", kind, "schema")
+			status, field := o.ask("", kind, "", `{"`+unknown+`":0}`)
+			agree(schema["additionalProperties"] == false && o.answers(400), status == 400 && field == line+unknown, "refuses unknown fields")
+			if schema["additionalProperties"] != false {
+				continue
+			}
+			for name := range c.in(schema, "properties") {
+				_, field := o.ask("", kind, "", fmt.Sprintf(`{%q:null,%q:0}`, name, unknown))
+				agree(true, field == line+unknown, "field "+name)
+			}
 		}
 	}
 	return complaints
@@ -84,17 +93,24 @@ var shapes = map[string]string{
 	"Finding":           "shared/alert.parseReport.members",
 	"Hygiene":           "shared/token.hygieneView",
 	"InactiveToken":     "shared/token.inactiveAnswer",
+	"ImportLine":        "shared/token.importLine",
+	"ImportResult":      "shared/token.importResult",
 	"IssuedToken":       "shared/token.issued",
 	"LedgerEntry":       "shared/ledger.entryView",
 	"LedgerPage":        "shared/ledger.Page",
 	"Member":            "shared/workspace.memberView",
+	"MemberChanges":     "shared/workspace.Synced",
+	"MemberList":        "shared/workspace.syncRequest",
 	"MemberPage":        "shared/workspace.members.page",
 	"MemberSettings":    "shared/workspace.putMember.q",
 	"NewToken":          "shared/token.issueRequest",
 	"Problem":           "shared/web.problemBody",
 	"Revocation":        "shared/token.revokedView",
+	"Rotated":           "shared/token.rotatedView",
+	"Rotation":          "shared/token.rotate.q",
 	"Token":             "shared/token.tokenView",
 	"TokenPage":         "shared/token.list.page",
+	"Use":               "shared/token.useView",
 	"Verdict":           "shared/alert.verdict",
 	"Workspace":         "shared/workspace.workspaceView",
 	"WorkspaceSettings": "shared/workspace.put.q",

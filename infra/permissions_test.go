@@ -14,17 +14,23 @@ import (
 // by a change of the template alone.
 var permitted = map[string]string{
 	"alerts": `
+dynamodb:BatchGetItem table/Ledger
 dynamodb:BatchGetItem table/Tokens
 dynamodb:BatchGetItem table/Workspaces
-dynamodb:GetItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*
+dynamodb:GetItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*,verify#budget
 dynamodb:GetItem table/Tokens
 dynamodb:PutItem table/Ledger
-dynamodb:UpdateItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*
+dynamodb:UpdateItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys hostkey#*,verify#budget
 dynamodb:UpdateItem table/Tokens
-secretsmanager:GetSecretValue secret:github`,
+secretsmanager:GetSecretValue secret:github
+secretsmanager:GetSecretValue secret:tokenservice
+secretsmanager:GetSecretValue secret:verify`,
+	"authorizer": `
+dynamodb:GetItem table/Tokens
+dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attributes hash,last_used_on,last_used_at,last_used_ip,last_used_agent; StringEqualsIfExists dynamodb:ReturnValues NONE`,
 	"introspect": `
 dynamodb:GetItem table/Tokens
-dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attributes hash,last_used_on; StringEqualsIfExists dynamodb:ReturnValues NONE`,
+dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attributes hash,last_used_on,last_used_at,last_used_ip,last_used_agent; StringEqualsIfExists dynamodb:ReturnValues NONE`,
 	"notify": `
 dynamodb:BatchGetItem table/Ledger
 dynamodb:DescribeStream table/Ledger/stream/local
@@ -41,6 +47,7 @@ ses:SendEmail identity/acme.example if StringEquals ses:FromAddress security@acm
 sqs:SendMessage NotifyDeadLetters
 sqs:SendMessage NotifyStreamDeadLetters`,
 	"tokens": `
+dynamodb:BatchGetItem table/Tokens
 dynamodb:GetItem table/Tokens
 dynamodb:GetItem table/Workspaces
 dynamodb:PutItem table/Ledger
@@ -49,11 +56,14 @@ dynamodb:Query table/Tokens/index/by-workspace
 dynamodb:Query table/Workspaces
 dynamodb:UpdateItem table/Tokens`,
 	"workspaces": `
+dynamodb:GetItem table/Tokens
 dynamodb:GetItem table/Workspaces
 dynamodb:PutItem table/Ledger
 dynamodb:PutItem table/Workspaces
 dynamodb:Query table/Ledger
-dynamodb:Query table/Workspaces`,
+dynamodb:Query table/Tokens/index/by-workspace
+dynamodb:Query table/Workspaces
+dynamodb:UpdateItem table/Tokens`,
 }
 
 // statement is one of a policy, evaluated.

@@ -45,9 +45,12 @@ func (p project) with(t *testing.T, file, old, new string) project {
 // switched on, so that the checks see them too.
 var chosen = map[string]string{
 	"ProductName": "Acme", "MailFrom": "security@acme.example", "MailDomain": "acme.example",
-	"SecurityContact":      "security-team@acme.example",
-	"GitHubTokenSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:github",
-	"AlarmTopicArn":        "arn:aws:sns:us-east-1:000000000000:alarms",
+	"SecurityContact":       "security-team@acme.example",
+	"GitHubTokenSecretArn":  "arn:aws:secretsmanager:us-east-1:000000000000:secret:github",
+	"VerifySecretArn":       "arn:aws:secretsmanager:us-east-1:000000000000:secret:verify",
+	"TokenServiceUrl":       "https://tokens.acme.example/safekeep",
+	"TokenServiceSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:tokenservice",
+	"AlarmTopicArn":         "arn:aws:sns:us-east-1:000000000000:alarms",
 }
 
 // root evaluates template.yaml with chosen and the given pairs of a parameter
@@ -81,6 +84,7 @@ var checks = map[string]func(project) []string{
 	"events":         checkEvents,
 	"folders":        checkFolders,
 	"function URLs":  checkURLs,
+	"HTTP API":       checkHTTPAPI,
 	"key policy":     checkKeyPolicy,
 	"logs":           checkLogs,
 	"parameters":     checkParameters,
@@ -133,13 +137,14 @@ func TestChecksFindMistakes(t *testing.T) {
 		{"parameters", root, "          SUPPORT_URL: !Ref SupportUrl\n", "", "SupportUrl is never used"},
 		{"parameters", root, "    Default: skp\n", "    Default: s\n", "TokenPrefix: its default"},
 		{"parameters", root, "        Stage: !Ref Stage\n", "", "Data: it is given no Stage"},
+		{"permissions", root, "Resource: !Ref TokenServiceSecretArn", "Resource: !Ref GitHubTokenSecretArn", "alerts: missing secretsmanager:GetSecretValue secret:tokenservice"},
 		{"roles", root, "Action: [logs:CreateLogStream, logs:PutLogEvents]", "Action: logs:*", "logs:* is a wildcard"},
 		{"roles", root, "Role: !GetAtt TokensRole.Arn", "Role: !GetAtt AlertsRole.Arn", "TokensFunction: its role is not TokensRole"},
 		{"roles", root, "      Role: !GetAtt TokensRole.Arn\n", "      Role: !GetAtt TokensRole.Arn\n      Policies: [DynamoDBCrudPolicy]\n", "TokensFunction: its rights stand beside its role"},
-		{"permissions", root, `dynamodb:LeadingKeys: ["hostkey#*"]`, `dynamodb:LeadingKeys: ["*"]`, "alerts: unexpected dynamodb:UpdateItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys *"},
+		{"permissions", root, `dynamodb:LeadingKeys: ["hostkey#*", "verify#budget"]`, `dynamodb:LeadingKeys: ["*"]`, "alerts: unexpected dynamodb:UpdateItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys *"},
 		{"permissions", root, "dynamodb:Attributes: [workspace, seq, owes, mail]", "dynamodb:Attributes: [workspace, seq, owes, mail, detail]", "notify: unexpected dynamodb:UpdateItem"},
-		{"permissions", root, "Action: [dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]\n                Resource: !GetAtt Data.Outputs.TokensTableArn",
-			"Action: [dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]\n                Resource: !GetAtt Data.Outputs.EphemeraTableArn", "tokens: unexpected dynamodb:PutItem table/Ephemera"},
+		{"permissions", root, "Action: [dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]\n                Resource: !GetAtt Data.Outputs.TokensTableArn",
+			"Action: [dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]\n                Resource: !GetAtt Data.Outputs.EphemeraTableArn", "tokens: unexpected dynamodb:PutItem table/Ephemera"},
 		{"key policy", data, "              - kms:CancelKeyDeletion\n", "              - kms:Decrypt\n", "Administer lets kms:Decrypt through outside DynamoDB"},
 		{"key policy", data, "role/${RootStack}-notify", "role/${RootStack}-*", "the key is not for the functions"},
 		{"caller URLs", root, "lambda:InvokedViaFunctionUrl: \"true\"", "lambda:InvokedViaFunctionUrl: \"false\"", "ControlCallers: lambda:InvokeFunction"},
@@ -155,6 +160,10 @@ func TestChecksFindMistakes(t *testing.T) {
 		{"dashboard", observability, `"widgets": [`, `"widgets": `, "not JSON"},
 		{"playbooks", observability, "  ReportUnreadable:\n", "  ReportGarbled:\n", "no page infra/playbooks/ReportGarbled.md"},
 		{"dead letters", root, "NotifyDeadLetters: !GetAtt NotifyDeadLetters.QueueName", "NotifyDeadLetters: !GetAtt NotifyStreamDeadLetters.QueueName", "nobody watches NotifyDeadLetters"},
+		{"HTTP API", httpAPI, "AuthorizerResultTtlInSeconds: 0", "AuthorizerResultTtlInSeconds: 300", "remember a revoked token for 300 seconds"},
+		{"HTTP API", httpAPI, "      AuthorizerResultTtlInSeconds: 0\n", "", "remember a revoked token for <nil> seconds"},
+		{"HTTP API", httpAPI, "${Api}/authorizers/${Authorizer}", "${Api}/*", "others than this API's authorizer may invoke"},
+		{"HTTP API", httpAPI, "authorizer.token_id", "authorizer.token", "says nothing called $context.authorizer.token"},
 		{"samconfig", "samconfig.toml", "CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND", "CAPABILITY_IAM", "default.deploy"},
 	} {
 		t.Run(mistake.check+"/"+mistake.complaint, func(t *testing.T) {

@@ -12,14 +12,17 @@ import (
 	"safekeep/shared/dynamo"
 	"safekeep/shared/function"
 	"safekeep/shared/ledger"
+	"safekeep/shared/token"
 	"safekeep/shared/web"
 	"safekeep/shared/workspace"
 )
 
 type config struct {
-	Workspaces string `env:"WORKSPACES_TABLE,required,notEmpty"`
-	Ledger     string `env:"LEDGER_TABLE,required,notEmpty"`
-	LedgerDays int    `env:"LEDGER_DAYS,required"`
+	Workspaces    string `env:"WORKSPACES_TABLE,required,notEmpty"`
+	Ledger        string `env:"LEDGER_TABLE,required,notEmpty"`
+	Tokens        string `env:"TOKENS_TABLE,required,notEmpty"`
+	TombstoneDays int    `env:"TOMBSTONE_DAYS,required"`
+	LedgerDays    int    `env:"LEDGER_DAYS,required"`
 }
 
 func main() { function.Main(run) }
@@ -34,12 +37,15 @@ func run(ctx context.Context, environment map[string]string) error {
 		return fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	client := dynamo.NewClient(aws)
-	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: time.Duration(c.LedgerDays) * 24 * time.Hour}
+	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: days(c.LedgerDays)}
 	service := &workspace.Service{
 		Store:  &workspace.Store{Client: client, Table: c.Workspaces, Ledger: story},
 		Ledger: story,
+		Tokens: &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: days(c.TombstoneDays)},
 		Now:    time.Now,
 	}
 	web.Start(web.Private(service.Routes()))
 	return nil
 }
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

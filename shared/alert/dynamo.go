@@ -13,18 +13,15 @@ import (
 	"safekeep/shared/ledger"
 )
 
-// How often the stack as a whole asks a host for its keys: at most
-// fetchBurst at once, and after that one every fetchEvery.
-const (
-	fetchEvery = 10 * time.Second
-	fetchBurst = 10
-	// leaseFor is how long one fetch may take, so how long the others wait
-	// for an instance that died over it.
-	leaseFor = 7 * time.Second
-)
+// fetchBucket is how often the stack as a whole asks a host for its keys.
+var fetchBucket = Bucket{Burst: 10, Every: 10 * time.Second}
+
+// leaseFor is how long one fetch may take, so how long the others wait for an
+// instance that died over it.
+const leaseFor = 7 * time.Second
 
 // EphemeraShelf shares one host's keys in the Ephemera table, under
-// "hostkey#<host>", the only keys that function alerts may write there.
+// "hostkey#<host>", which no other function may write.
 type EphemeraShelf struct {
 	Client *dynamodb.Client
 	Table  string
@@ -59,8 +56,8 @@ func (s *EphemeraShelf) Load(ctx context.Context) (*KeySet, error) {
 	}, nil
 }
 
-// Lease implements Shelf. The budget is a leaky bucket in one number, the time
-// at which it will have run empty (the generic cell rate algorithm).
+// Lease implements Shelf. A unit of the bucket and the lease are taken in one
+// write.
 func (s *EphemeraShelf) Lease(ctx context.Context, now time.Time) (granted, wait bool, err error) {
 	item, err := s.read(ctx)
 	if err != nil {
@@ -72,8 +69,8 @@ func (s *EphemeraShelf) Lease(ctx context.Context, now time.Time) (granted, wait
 		return false, true, nil
 	}
 	empty := dynamo.Number(item, "empty_at")
-	next := max(empty, ms) + fetchEvery.Milliseconds()
-	if next-ms > fetchBurst*fetchEvery.Milliseconds() {
+	next, full := fetchBucket.take(empty, ms)
+	if full > 0 {
 		return false, false, nil
 	}
 	err = dynamo.Update(ctx, s.Client, &dynamodb.UpdateItemInput{

@@ -23,6 +23,7 @@ func TestSampleEvents(t *testing.T) {
 		"alerts-github-base64.json": http.StatusOK,
 		"alerts-github-forged.json": http.StatusUnauthorized,
 		"alerts-gitlab.json":        http.StatusNoContent,
+		"alerts-verify.json":        http.StatusForbidden, // no such token here
 	}
 	var published struct {
 		Keys json.RawMessage `json:"keys_document"`

@@ -128,17 +128,17 @@ func TestForgersAreBounded(t *testing.T) {
 	if refused[401]+refused[503] != 1000 {
 		t.Errorf("answers: %v", refused)
 	}
-	if n := b.host.fetches.Load(); n > fetchBurst {
-		t.Errorf("%d fetches, want at most %d", n, fetchBurst)
+	if n := b.host.fetches.Load(); n > int64(fetchBucket.Burst) {
+		t.Errorf("%d fetches, want at most %d", n, fetchBucket.Burst)
 	}
 	t.Logf("1,000 forged reports: %v, %d fetches", refused, b.host.fetches.Load())
 	b.host.publish("key2")
 	if got := b.code(b.service, "key2"); got != 200 && got != 503 {
 		t.Errorf("a new key under attack: status %d, want 200 or 503, never 401", got)
 	}
-	b.travel(fetchEvery)
+	b.travel(fetchBucket.Every)
 	if got := b.code(b.service, "key2"); got != 200 {
-		t.Errorf("a new key after %s: status %d", fetchEvery, got)
+		t.Errorf("a new key after %s: status %d", fetchBucket.Every, got)
 	}
 }
 

@@ -30,9 +30,11 @@ type Service struct {
 	Receiver *Receiver
 	// GitHub and GitLab are nil while reports of that host are switched off.
 	GitHub, GitLab *Keyring
-	Format         token.Format
-	Metrics        *metrics.Recorder
-	Now            func() time.Time
+	// Verifier is nil while scanners may not ask.
+	Verifier *Verifier
+	Format   token.Format
+	Metrics  *metrics.Recorder
+	Now      func() time.Time
 }
 
 // Routes lists what the service answers.
@@ -40,6 +42,7 @@ func (s *Service) Routes() *web.Router {
 	r := web.NewRouter()
 	r.Handle("POST /alerts/github", s.github)
 	r.Handle("POST /alerts/gitlab", s.gitlab)
+	r.Handle("POST /alerts/verify", s.scanner)
 	return r
 }
 

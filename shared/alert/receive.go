@@ -114,15 +114,21 @@ var rank = map[token.Outcome]int{
 func (r *Receiver) leads(items []item) [][]token.Hash {
 	leads := make([][]token.Hash, len(items))
 	for i, it := range items {
-		text := strings.TrimSpace(it.received.Reveal())
-		leads[i] = []token.Hash{token.HashOf(text)}
-		for _, part := range r.Format.Within(text) {
-			if part != text {
-				leads[i] = append(leads[i], token.HashOf(part))
-			}
-		}
+		leads[i] = r.lead(it.received.Reveal())
 	}
 	return leads
+}
+
+// lead returns the leads of one string.
+func (r *Receiver) lead(text string) []token.Hash {
+	text = strings.TrimSpace(text)
+	hashes := []token.Hash{token.HashOf(text)}
+	for _, part := range r.Format.Within(text) {
+		if part != text {
+			hashes = append(hashes, token.HashOf(part))
+		}
+	}
+	return hashes
 }
 
 // maxToken is the longest string that could be a token of any shape: what an
@@ -188,13 +194,13 @@ func (r *Receiver) decide(ctx context.Context, host, report string, hashes []tok
 	return byHash, errors.Join(errs...)
 }
 
-// policy is what a workspace wants done. One that is not there any more can
+// policy is what a workspace wants done. One that has ended or never was can
 // want nothing else than to be safe.
 func (r *Receiver) policy(choices map[string]workspace.Workspace, id string) token.Policy {
 	if r.DryRun {
 		return token.Policy{Why: "dry_run"}
 	}
-	if w, ok := choices[id]; ok && !w.AutoRevoke {
+	if w, ok := choices[id]; ok && !w.AutoRevoke && w.EndedAt.IsZero() {
 		return token.Policy{Why: "auto_revoke_off"}
 	}
 	return token.Policy{Revoke: true}

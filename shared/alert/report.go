@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -62,13 +61,12 @@ func stringOf(raw json.RawMessage) (string, bool) {
 	return s, err == nil
 }
 
-// sourceShape fits every word that GitHub's documentation lists and those it
-// will add; anything else could be used to smuggle text into a mail.
-var sourceShape = regexp.MustCompile(`^[a-z_]{1,40}$`)
-
+// cleanSource lets through what fits every word that GitHub's documentation
+// lists and those it will add; anything else could smuggle text into a mail.
 func cleanSource(source string) string {
 	source = strings.ToLower(strings.TrimSpace(source))
-	if !sourceShape.MatchString(source) {
+	strange := func(c rune) bool { return (c < 'a' || c > 'z') && c != '_' }
+	if len(source) > 40 || strings.ContainsFunc(source, strange) {
 		return ""
 	}
 	return source
@@ -114,9 +112,8 @@ func redactURL(link string, format token.Format, literals ...string) string {
 		level, hidden = decoded, shows(decoded)
 	}
 	if hidden {
-		// Not by url.Parse, which gives up at a mistake in the path.
-		if host := hostShape.FindStringSubmatch(link); host != nil && !shows(host[1]) {
-			return "https://" + host[1] + "/…"
+		if host := hostOf(link); host != "" && !shows(host) {
+			return "https://" + host + "/…"
 		}
 		return ""
 	}
@@ -126,7 +123,21 @@ func redactURL(link string, format token.Format, literals ...string) string {
 	return redacted
 }
 
-var hostShape = regexp.MustCompile(`^https://([A-Za-z0-9.-]{1,255})(?:[/?#]|$)`)
+// hostOf returns the host of an https URL, or "". Not by url.Parse, which gives
+// up at a mistake in the path.
+func hostOf(link string) string {
+	rest, ok := strings.CutPrefix(link, "https://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	strange := func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '.' && c != '-'
+	}
+	if !ok || len(rest) > 255 || strings.ContainsFunc(rest, strange) {
+		return ""
+	}
+	return rest
+}
 
 // decodeOnce decodes every valid %XX and leaves the rest, as a reader would
 // who does not stop at a mistake. A plus sign stays one.

@@ -155,6 +155,10 @@ func newBench(t *testing.T) *bench {
 	b.service = &Service{
 		Receiver: &Receiver{Tokens: b.tokens, Workspaces: b.workspaces, Format: format},
 		GitHub:   keyring("github"), GitLab: keyring("gitlab"), Format: format, Now: b.now,
+		Verifier: &Verifier{
+			Secret: func(context.Context) (string, error) { return scannerSecret, nil },
+			Budget: &EphemeraBudget{Client: client, Table: dynamotest.Ephemera},
+		},
 	}
 	b.workspace("acme", true)
 	return b

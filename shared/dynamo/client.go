@@ -5,6 +5,7 @@ package dynamo
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -22,6 +23,9 @@ const (
 	callTimeout = 3 * time.Second
 	maxAttempts = 8
 	maxBackoff  = time.Second
+	// maxIdle keeps the connections of a report of many tokens, which is
+	// worked off 16 at a time, for the next one.
+	maxIdle = 32
 )
 
 // NewClient returns a client that gives up on a single try after 3 s, tries up
@@ -31,7 +35,9 @@ func NewClient(cfg aws.Config) *dynamodb.Client {
 		// TLS guards the answers already. The SDK's own check of them warns,
 		// and gives the connection up, after every answer without a body.
 		o.DisableValidateResponseChecksum = true
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(callTimeout)
+		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(callTimeout).WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConnsPerHost = maxIdle
+		})
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = maxAttempts
 			r.MaxBackoff = maxBackoff

@@ -27,7 +27,10 @@ const (
 	MemberAdded      Kind = "member.added"
 	MemberChanged    Kind = "member.changed"
 	MemberLeft       Kind = "member.left"
+	WorkspaceEnded   Kind = "workspace.ended"
 	TokenIssued      Kind = "token.issued"
+	TokenImported    Kind = "token.imported"
+	TokenRotated     Kind = "token.rotated" // says until when the old one lives
 	TokenExposed     Kind = "token.exposed" // found in public; owes a mail
 	TokenSighted     Kind = "token.sighted" // found again, at another place
 	TokenRevoked     Kind = "token.revoked"

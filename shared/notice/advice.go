@@ -88,7 +88,7 @@ func (s *story) stops() []string {
 	if n := len(s.expired); n > 0 {
 		switch {
 		case n < len(s.leaks):
-			out = append(out, fmt.Sprintf("The expired %s had stopped working before, so nothing changes there.", plural(n, "token", "tokens")))
+			out = append(out, fmt.Sprintf("The %s %s had stopped working before, so nothing changes there.", s.before(), plural(n, "token", "tokens")))
 		default:
 			out = append(out, fmt.Sprintf("Nothing: the %s had stopped working before.", plural(n, "token", "tokens")))
 		}

@@ -254,10 +254,17 @@ func exposuresOf(entries []Debt, members []workspace.Member) ([]Exposure, error)
 		if err := json.Unmarshal(e.Detail, &d); err != nil {
 			return nil, fmt.Errorf("reading the detail of %s: %w", e.Seq, err)
 		}
+		var seen time.Time
+		if d.LastUsedAt != nil {
+			seen = *d.LastUsedAt
+		}
 		exposures = append(exposures, Exposure{
-			TokenID: e.Subject, Name: d.Name, Hint: d.Hint,
+			LastUsedAt: seen,
+			TokenID:    e.Subject, Name: d.Name, Hint: d.Hint,
 			CreatedBy: d.CreatedBy, CreatorEmail: emails[d.CreatedBy], CreatedAt: d.CreatedAt, LastUsedOn: d.LastUsedOn,
+			LastUsedIP: d.LastIP, LastUsedAgent: d.LastAgent, Successor: d.Successor, Predecessor: d.Predecessor,
 			Host: d.Host, Place: d.Source, URL: d.URL, At: e.At, Outcome: string(d.Outcome), Why: d.Why,
+			Revoked: d.Outcome == token.OutcomeAlreadyRevoked && d.ExpiredAt == nil,
 		})
 	}
 	return exposures, nil

@@ -25,7 +25,14 @@ type Exposure struct {
 	CreatedBy, CreatorEmail string
 	CreatedAt               time.Time
 	LastUsedOn              string // a UTC day, "2026-11-20", or "" (no use is on record)
-	Host                    string // who reported it: "github" or "gitlab"
+	// LastUse is the use that was noted for that day: when, from which address
+	// and with which User-Agent, as far as the company's API said.
+	LastUsedAt                time.Time
+	LastUsedIP, LastUsedAgent string
+	// Successor and Predecessor are the hints of the other tokens of a
+	// rotation, which the leak of this one does not touch; or empty.
+	Successor, Predecessor string
+	Host                   string // who reported it: "github" or "gitlab"
 	// Place is the reporter's word for where it was, such as "commit" or
 	// "gist_content", in any case. The list grows, so any word is possible.
 	Place string
@@ -35,6 +42,9 @@ type Exposure struct {
 	At      time.Time // when the report was acted on
 	Outcome string    // "revoked", "reported_only" or "already_revoked"
 	Why     string    // of "reported_only": "dry_run" or "auto_revoke_off"
+	// Revoked says of "already_revoked" that it did not expire by itself: the
+	// company's own token service had revoked it.
+	Revoked bool
 }
 
 // leak is one token with everything this mail has to tell about it.
@@ -113,10 +123,27 @@ func (l *leak) lastUsed() string {
 	if l.LastUsedOn == "" {
 		return "no use on record"
 	}
-	if t, err := time.Parse(time.DateOnly, l.LastUsedOn); err == nil {
-		return day(t) + " (UTC)"
+	t, err := time.Parse(time.DateOnly, l.LastUsedOn)
+	if err != nil {
+		return tame(l.LastUsedOn, hintRunes)
 	}
-	return tame(l.LastUsedOn, hintRunes)
+	return day(t) + " (UTC)" + l.lastSeen()
+}
+
+// agentRunes is how much of a User-Agent is shown.
+const agentRunes = 60
+
+// lastSeen says when and from where that use was seen, as far as is known. It
+// is the first of the day, or a later one from another address.
+func (l *leak) lastSeen() string {
+	if l.LastUsedAt.IsZero() || l.LastUsedIP == "" {
+		return ""
+	}
+	seen := ", seen at " + l.LastUsedAt.UTC().Format("15:04 UTC") + " from " + tame(l.LastUsedIP, hintRunes)
+	if agent := tame(l.LastUsedAgent, agentRunes); agent != "" {
+		seen += " (" + agent + ")"
+	}
+	return seen
 }
 
 // day and moment write the month out, because 03/04 is March in one country

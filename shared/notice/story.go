@@ -163,13 +163,13 @@ func (s *story) fill(p *page) {
 	}{
 		{"revoked", "Revoked", s.revoked, revoked},
 		{"still", "Still working: revoke now", s.still, still},
-		{"expired", "Expired before it was found", s.expired, expired},
+		{"expired", capital(s.before()) + " before it was found", s.expired, expired},
 	} {
 		heading := g.heading
 		if len(s.leaks) == 1 {
 			heading = "The token"
 		} else if g.tone == "expired" && len(g.leaks) > 1 {
-			heading = "Expired before they were found"
+			heading = capital(s.before()) + " before they were found"
 		}
 		if full := g.leaks[:g.full]; len(full) > 0 {
 			h := heading
@@ -247,7 +247,13 @@ func (l *leak) rows() []row {
 		add("Status", "still works, not revoked")
 	case outcomeExpired:
 		add("Reported", when)
-		add("Status", "expired before it was found")
+		add("Status", over(l)+" before it was found")
+	}
+	if other := tame(l.Successor, hintRunes); other != "" {
+		add("Replaced by", other+", which is not affected")
+	}
+	if other := tame(l.Predecessor, hintRunes); other != "" {
+		add("Replaces", other+", which is not affected")
 	}
 	return rows
 }

@@ -52,7 +52,24 @@ func sentence(l *leak, name string) string {
 	case outcomeReported:
 		return fmt.Sprintf("API token %s was %s and still works", quoted(name), where)
 	}
-	return fmt.Sprintf("Expired API token %s was %s", quoted(name), where)
+	return fmt.Sprintf("%s API token %s was %s", capital(over(l)), quoted(name), where)
+}
+
+// over is what tokens were that had ended before they were found.
+func over(leaks ...*leak) string {
+	revoked := 0
+	for _, l := range leaks {
+		if l.Revoked {
+			revoked++
+		}
+	}
+	switch revoked {
+	case 0:
+		return "expired"
+	case len(leaks):
+		return "revoked"
+	}
+	return "inactive"
 }
 
 const actionNeeded = "Action needed: "
@@ -79,13 +96,21 @@ func (s *story) title() string {
 	case len(s.still) == all:
 		return fmt.Sprintf("%s API tokens were %s and still work", number(all), where)
 	case len(s.expired) == all:
-		return fmt.Sprintf("%s expired API tokens were %s", number(all), where)
+		return fmt.Sprintf("%s %s API tokens were %s", number(all), over(s.expired...), where)
 	case len(s.still) == 1:
 		return fmt.Sprintf("1 of %s API tokens %s still works", number(all), where)
 	case len(s.still) > 1:
 		return fmt.Sprintf("%s of %s API tokens %s still work", number(len(s.still)), number(all), where)
 	}
-	return fmt.Sprintf("%s API tokens were %s: %s revoked, %s expired", number(all), where, number(len(s.revoked)), number(len(s.expired)))
+	return fmt.Sprintf("%s API tokens were %s: %s revoked, %s %s", number(all), where, number(len(s.revoked)), number(len(s.expired)), s.before())
+}
+
+// before is over for a mail that may tell of tokens that we revoked, too.
+func (s *story) before() string {
+	if over(s.expired...) == "revoked" {
+		return "already revoked"
+	}
+	return over(s.expired...)
 }
 
 // preheader is what a phone shows under the subject. It goes on where the
@@ -164,11 +189,18 @@ func (s *story) fates() []string {
 			" were not revoked and still work."))
 	}
 	if n := len(s.expired); n > 0 {
+		itself, themselves := "expired by itself", "expired by themselves"
+		switch over(s.expired...) {
+		case "revoked":
+			itself, themselves = "been revoked", "been revoked"
+		case "inactive":
+			themselves = "expired or been revoked"
+		}
 		out = append(out, pick(n,
-			"It had already expired by itself before it was found, so nobody can use it now.",
-			"They had already expired by themselves before they were found, so nobody can use them now.",
-			"One had already expired by itself before it was found.",
-			" had already expired by themselves before they were found."))
+			"It had already "+itself+" before it was found, so nobody can use it now.",
+			"They had already "+themselves+" before they were found, so nobody can use them now.",
+			"One had already "+itself+" before it was found.",
+			" had already "+themselves+" before they were found."))
 	}
 	return out
 }

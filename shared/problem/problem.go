@@ -28,6 +28,8 @@ const (
 	Conflict
 	// TooLarge means that the body is longer than the limit that the detail states.
 	TooLarge
+	// Locked means that there were too many tries; the answer says how long to wait.
+	Locked
 	// Unavailable means that nothing is wrong with the request; the same one may work later.
 	Unavailable
 )

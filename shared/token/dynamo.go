@@ -29,27 +29,29 @@ type Store struct {
 
 // Create stores a new token.
 func (s *Store) Create(ctx context.Context, t Token, actor string) error {
+	if err := dynamo.Transact(ctx, s.Client, s.birth(t, issuedEntry(t, actor))...); err != nil {
+		return fmt.Errorf("storing token %s: %w", t.ID, err)
+	}
+	return nil
+}
+
+// birth returns the writes of a token that was not there before: itself, the
+// pointer from its id, and the entry that tells of it.
+func (s *Store) birth(t Token, entry ledger.Entry) []types.TransactWriteItem {
 	item := t.item()
 	pointer := dynamo.Item{"hash": dynamo.S(pointerKey(t.ID)), "target": dynamo.S(string(t.Hash))}
 	if !t.ExpiresAt.IsZero() {
 		item["purge_at"] = s.purgeAt(t.ExpiresAt)
 		pointer["purge_at"] = s.purgeAt(t.ExpiresAt)
 	}
-	entry := ledger.New(t.Workspace, t.CreatedAt, ledger.TokenIssued, actor, t.ID, issuedDetail{
-		Name: t.Name, Hint: t.Hint, CreatedBy: t.CreatedBy, Scopes: t.Scopes, ExpiresAt: optional(t.ExpiresAt),
-	})
 	entry.Version = t.Version
 	unused := aws.String("attribute_not_exists(#hash)")
 	names := map[string]string{"#hash": "hash"}
-	err := dynamo.Transact(ctx, s.Client,
-		types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: unused, ExpressionAttributeNames: names}},
-		types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: pointer, ConditionExpression: unused, ExpressionAttributeNames: names}},
+	return []types.TransactWriteItem{
+		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: unused, ExpressionAttributeNames: names}},
+		{Put: &types.Put{TableName: &s.Table, Item: pointer, ConditionExpression: unused, ExpressionAttributeNames: names}},
 		s.Ledger.Put(entry),
-	)
-	if err != nil {
-		return fmt.Errorf("storing token %s: %w", t.ID, err)
 	}
-	return nil
 }
 
 func (s *Store) purgeAt(end time.Time) types.AttributeValue {
@@ -148,22 +150,37 @@ func (s *Store) List(ctx context.Context, workspace, cursor string, limit int) (
 	return tokens, base64.RawURLEncoding.EncodeToString([]byte(tokens[limit-1].ID)), nil
 }
 
-// Touch notes that a token was used on the day of now: at most one write a
-// token a day, and none when the day is noted already. Its failure is the
-// caller's to ignore: the token is good all the same.
-func (s *Store) Touch(ctx context.Context, t Token, now time.Time) error {
+// newAddress is how often a change of address is noted within a day.
+const newAddress = time.Hour
+
+// Touch notes that a token was used, if there is anything to note by what was
+// read of it: the first use of a day, or an hour later one from another
+// address. So it is at most one write a token a day for most, and none for
+// most calls. Its failure is the caller's to ignore: the token is good all the
+// same.
+func (s *Store) Touch(ctx context.Context, t Token, use Use, now time.Time) error {
 	day := Day(now)
-	if t.LastUsedOn >= day {
+	condition := "last_used_on < :day"
+	switch {
+	case t.LastUsedOn < day:
+	case t.LastUsedOn == day && use.IP != "" && use.IP != t.LastUse.IP && now.Sub(t.LastUsedAt) >= newAddress:
+		condition = "attribute_not_exists(last_used_at) OR last_used_at <= :before" // an import knows the day only
+	default:
 		return nil
 	}
-	err := dynamo.Update(ctx, s.Client, &dynamodb.UpdateItemInput{
+	update := &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: dynamo.Item{"hash": dynamo.S(string(t.Hash))},
-		UpdateExpression:          aws.String("SET last_used_on = :day"),
-		ConditionExpression:       aws.String("attribute_exists(#hash) AND (attribute_not_exists(last_used_on) OR last_used_on < :day)"),
-		ExpressionAttributeNames:  map[string]string{"#hash": "hash"},
-		ExpressionAttributeValues: dynamo.Item{":day": dynamo.S(day)},
-	})
-	if err != nil && !errors.Is(err, dynamo.ErrCondition) {
+		UpdateExpression:         aws.String("SET last_used_on = :day, last_used_at = :now, last_used_ip = :ip, last_used_agent = :agent"),
+		ConditionExpression:      aws.String("attribute_exists(#hash) AND (attribute_not_exists(last_used_on) OR " + condition + ")"),
+		ExpressionAttributeNames: map[string]string{"#hash": "hash"},
+		ExpressionAttributeValues: dynamo.Item{
+			":day": dynamo.S(day), ":now": dynamo.Time(now), ":ip": dynamo.S(use.IP), ":agent": dynamo.S(use.Agent),
+		},
+	}
+	if t.LastUsedOn == day {
+		update.ExpressionAttributeValues[":before"] = dynamo.Time(now.Add(-newAddress))
+	}
+	if err := dynamo.Update(ctx, s.Client, update); err != nil && !errors.Is(err, dynamo.ErrCondition) {
 		return fmt.Errorf("noting the use of token %s: %w", t.ID, err)
 	}
 	return nil

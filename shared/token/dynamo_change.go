@@ -21,6 +21,7 @@ type change struct {
 	names      map[string]string
 	values     dynamo.Item
 	entries    []ledger.Entry
+	others     []types.TransactWriteItem
 }
 
 func (s *Store) change(t *Token) *change {
@@ -54,6 +55,9 @@ func (c *change) tell(entry ledger.Entry) {
 	c.entries = append(c.entries, entry)
 }
 
+// with adds writes of other items.
+func (c *change) with(items ...types.TransactWriteItem) { c.others = append(c.others, items...) }
+
 // commit writes everything if the token is still the one the change was
 // decided on, else nothing and dynamo.ErrCondition.
 func (c *change) commit(ctx context.Context) error {
@@ -68,7 +72,7 @@ func (c *change) commit(ctx context.Context) error {
 	if len(c.adds) > 0 {
 		clauses = append(clauses, "ADD "+strings.Join(c.adds, ", "))
 	}
-	items := make([]types.TransactWriteItem, 0, 1+len(c.entries))
+	items := make([]types.TransactWriteItem, 0, 1+len(c.entries)+len(c.others))
 	items = append(items, types.TransactWriteItem{Update: &types.Update{
 		TableName:        &c.store.Table,
 		Key:              dynamo.Item{"hash": dynamo.S(string(c.token.Hash))},
@@ -81,5 +85,5 @@ func (c *change) commit(ctx context.Context) error {
 	for _, entry := range c.entries {
 		items = append(items, c.store.Ledger.Put(entry))
 	}
-	return dynamo.Transact(ctx, c.store.Client, items...)
+	return dynamo.Transact(ctx, c.store.Client, append(items, c.others...)...)
 }

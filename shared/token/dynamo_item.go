@@ -1,6 +1,8 @@
 package token
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"safekeep/shared/dynamo"
@@ -36,8 +38,18 @@ func (t *Token) item() dynamo.Item {
 		}
 		item["scopes"] = &types.AttributeValueMemberL{Value: scopes}
 	}
-	if !t.ExpiresAt.IsZero() {
-		item["expires_at"] = dynamo.Time(t.ExpiresAt)
+	for name, at := range map[string]time.Time{"expires_at": t.ExpiresAt, "imported_at": t.ImportedAt, "retires_at": t.RetiresAt} {
+		if !at.IsZero() {
+			item[name] = dynamo.Time(at)
+		}
+	}
+	for name, text := range map[string]string{
+		"last_used_on":   t.LastUsedOn,
+		"predecessor_id": t.Predecessor.ID, "predecessor_hint": t.Predecessor.Hint,
+	} {
+		if text != "" {
+			item[name] = dynamo.S(text)
+		}
 	}
 	return item
 }
@@ -59,6 +71,11 @@ func decode(item dynamo.Item) Token {
 		RevokedAt: dynamo.TimeOf(item, "revoked_at"), RevokedReason: Reason(dynamo.Text(item, "revoked_reason")),
 		LastUsedOn: dynamo.Text(item, "last_used_on"), ExposedAt: dynamo.TimeOf(item, "exposed_at"),
 		MorePlaces: dynamo.Number(item, "more_places"),
+		LastUsedAt: dynamo.TimeOf(item, "last_used_at"),
+		LastUse:    Use{dynamo.Text(item, "last_used_ip"), dynamo.Text(item, "last_used_agent")},
+		ImportedAt: dynamo.TimeOf(item, "imported_at"), RetiresAt: dynamo.TimeOf(item, "retires_at"),
+		Successor:   Sibling{dynamo.Text(item, "successor_id"), dynamo.Text(item, "successor_hint")},
+		Predecessor: Sibling{dynamo.Text(item, "predecessor_id"), dynamo.Text(item, "predecessor_hint")},
 	}
 	if scopes, ok := item["scopes"].(*types.AttributeValueMemberL); ok {
 		for _, scope := range scopes.Value {

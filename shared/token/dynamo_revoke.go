@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"safekeep/shared/dynamo"
@@ -42,6 +44,35 @@ func (s *Store) Revoke(ctx context.Context, t Token, reason Reason, actor string
 	return errBusy
 }
 
+// revokeAtOnce is how many tokens of an ending workspace are revoked at once.
+const revokeAtOnce = 8
+
+// RevokeAll revokes every token of a workspace that is still good, because the
+// workspace ends. Run again it finishes what was left; it reads an index, so a
+// token of the last second may be found only then.
+func (s *Store) RevokeAll(ctx context.Context, workspace, actor string, now time.Time) error {
+	for cursor := ""; ; {
+		page, next, err := s.List(ctx, workspace, cursor, revokePage)
+		if err != nil {
+			return err
+		}
+		group, inner := errgroup.WithContext(ctx)
+		group.SetLimit(revokeAtOnce)
+		for _, t := range page {
+			group.Go(func() error { return s.Revoke(inner, t, Ended, actor, now) })
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// revokePage is how many tokens are read at once.
+const revokePage = 200
+
 // Expose does what a report asks for: it decides by the policy, writes the
 // step in one transaction, and decides anew when the token changed meanwhile.
 // So of any number of reports at once, one revokes and one owes the mail.
@@ -77,29 +108,18 @@ func (s *Store) again(ctx context.Context, hash Hash, race int) (Token, error) {
 	return s.Lookup(ctx, hash)
 }
 
+// expose adds a step to a change.
 func (s *Store) expose(change *change, f Finding, policy Policy, step Step) {
-	t := change.token
-	var places []string
-	if step.Expose {
-		if t.ExposedAt.IsZero() {
-			change.set("exposed_at", dynamo.Time(f.At))
-		}
-		places = append(places, PlaceOf(f.Places[0].URL))
-		entry := ledger.New(t.Workspace, f.At, ledger.TokenExposed, f.Host, t.ID, exposedDetail(t, f, policy, step))
-		entry.Owes, entry.Report, entry.ReportSize = true, f.Report, f.ReportSize
-		change.tell(entry)
+	if step.Expose && change.token.ExposedAt.IsZero() {
+		change.set("exposed_at", dynamo.Time(f.At))
 	}
 	if step.Revoke {
 		change.revoke(Leaked, f.At)
-		change.tell(ledger.New(t.Workspace, f.At, ledger.TokenRevoked, "safekeep", t.ID, revokedDetail{Name: t.Name, Hint: t.Hint, Reason: Leaked}))
 	}
-	for _, place := range step.Sightings {
-		places = append(places, PlaceOf(place.URL))
-		change.tell(ledger.New(t.Workspace, f.At, ledger.TokenSighted, f.Host, t.ID, SightedDetail{
-			Name: t.Name, Hint: t.Hint, Host: f.Host, Source: place.Source, URL: place.URL,
-		}))
+	for _, entry := range step.Entries(change.token, f, policy) {
+		change.tell(entry)
 	}
-	if len(places) > 0 {
+	if places := step.NewPlaces(change.token, f); len(places) > 0 {
 		change.add("places", &types.AttributeValueMemberSS{Value: places})
 	}
 	if step.Counted > 0 {

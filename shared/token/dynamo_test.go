@@ -268,7 +268,7 @@ func TestTouchWritesOnceADay(t *testing.T) {
 		{noon.Add(-48 * time.Hour), "2026-11-22"}, // a clock that runs backwards
 		{noon.Add(13 * time.Hour), "2026-11-23"},
 	} {
-		if err := s.Touch(t.Context(), made, c.at); err != nil {
+		if err := s.Touch(t.Context(), made, token.Use{}, c.at); err != nil {
 			t.Fatal(err)
 		}
 		got, err := s.Lookup(t.Context(), made.Hash)
@@ -303,5 +303,30 @@ func TestExposedDetailIsAllThatAMailNeeds(t *testing.T) {
 		if !e.Owes || e.Actor != "github" {
 			t.Errorf("owes %v, actor %s", e.Owes, e.Actor)
 		}
+	}
+}
+
+func TestRevokeAllEndsAWorkspacesTokens(t *testing.T) {
+	s := newStore(t)
+	for range 7 {
+		issue(t, s, nil)
+	}
+	other := issue(t, s, func(t *token.Token) { t.Workspace = "other" })
+	for range 2 {
+		if err := s.RevokeAll(t.Context(), "acme", "zoe", noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, _, err := s.List(t.Context(), "acme", "", 50)
+	if err != nil || len(all) != 7 {
+		t.Fatalf("%d tokens, %v", len(all), err)
+	}
+	for _, got := range all {
+		if got.Status != token.Revoked || got.RevokedReason != token.Ended || got.Version != 2 {
+			t.Errorf("%+v", got)
+		}
+	}
+	if got, _ := s.Lookup(t.Context(), other.Hash); got.Status != token.Active {
+		t.Error("another workspace's token was revoked")
 	}
 }

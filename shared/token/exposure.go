@@ -69,9 +69,12 @@ func Decide(t *Token, f Finding, policy Policy) Step {
 	case t.GoodAt(f.At):
 		step = Step{Outcome: OutcomeReportedOnly, Expose: t.ExposedAt.IsZero()}
 	default:
-		// Nobody was told of one that ended by its own date: tell them once
-		// that it was public. One that was revoked had somebody's attention.
-		step = Step{Outcome: OutcomeAlreadyRevoked, Expose: t.Status == Active && t.ExposedAt.IsZero()}
+		// Nobody was told of one that ended by its own date, and perhaps not of
+		// one that ended nobody here knows why: tell them once that it was
+		// public. One that was revoked or rotated had somebody's attention.
+		_, reason, _ := t.End(f.At)
+		untold := reason == Expired || reason == ""
+		step = Step{Outcome: OutcomeAlreadyRevoked, Expose: untold && t.ExposedAt.IsZero()}
 	}
 	places := f.Places
 	if step.Expose {
@@ -114,24 +117,32 @@ type ExposedDetail struct {
 	CreatedBy  string     `json:"created_by"`
 	CreatedAt  time.Time  `json:"created_at"`
 	LastUsedOn string     `json:"last_used_on,omitempty"` // a UTC day
-	ExpiredAt  *time.Time `json:"expired_at,omitempty"`   // when it had expired before
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	LastIP     string     `json:"last_used_ip,omitempty"`
+	LastAgent  string     `json:"last_used_agent,omitempty"`
+	ExpiredAt  *time.Time `json:"expired_at,omitempty"` // when it had expired before
 	Host       string     `json:"host"`
 	Source     string     `json:"source,omitempty"`
 	URL        string     `json:"url,omitempty"`
 	Outcome    Outcome    `json:"outcome"`
 	Why        string     `json:"why,omitempty"` // why it was only reported
+	// The other tokens of a rotation, which this report does not touch.
+	Successor   string `json:"successor,omitempty"`   // hint
+	Predecessor string `json:"predecessor,omitempty"` // hint
 }
 
 func exposedDetail(t *Token, f Finding, policy Policy, step Step) ExposedDetail {
 	detail := ExposedDetail{
 		Name: t.Name, Hint: t.Hint, CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, LastUsedOn: t.LastUsedOn,
+		LastUsedAt: optional(t.LastUsedAt), LastIP: t.LastUse.IP, LastAgent: t.LastUse.Agent,
 		Host: f.Host, Source: f.Places[0].Source, URL: f.Places[0].URL, Outcome: step.Outcome,
+		Successor: t.Successor.Hint, Predecessor: t.Predecessor.Hint,
 	}
 	if step.Outcome == OutcomeReportedOnly {
 		detail.Why = policy.Why
 	}
-	if t.ExpiredAt(f.At) {
-		detail.ExpiredAt = optional(t.ExpiresAt)
+	if at, reason, ended := t.End(f.At); ended && reason == Expired {
+		detail.ExpiredAt = optional(at)
 	}
 	return detail
 }

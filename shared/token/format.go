@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"regexp"
 	"strings"
 )
 
@@ -24,24 +23,22 @@ const (
 
 // Format makes and recognises the tokens of one stack.
 type Format struct {
-	prefix    string
-	candidate *regexp.Regexp
+	prefix string // with its underscore
 }
-
-// prefixShape is what a prefix may be: it starts every token, so it must be
-// easy to search for and safe in any shell, URL or header.
-var prefixShape = regexp.MustCompile(`^[a-z][a-z0-9]{1,9}$`)
 
 // NewFormat returns the format of tokens that begin with prefix and "_". The
 // prefix is 2 to 10 lower-case letters and digits, a letter first.
+// It starts every token, so it must be easy to search for and safe in any
+// shell, URL or header.
 func NewFormat(prefix string) (Format, error) {
-	if !prefixShape.MatchString(prefix) {
+	good := len(prefix) >= 2 && len(prefix) <= 10 && 'a' <= prefix[0] && prefix[0] <= 'z'
+	for _, c := range []byte(prefix) {
+		good = good && ('a' <= c && c <= 'z' || '0' <= c && c <= '9')
+	}
+	if !good {
 		return Format{}, fmt.Errorf("token prefix %q: must be 2 to 10 lower-case letters or digits, a letter first", prefix)
 	}
-	return Format{
-		prefix:    prefix + "_",
-		candidate: regexp.MustCompile(fmt.Sprintf(`%s_[%s]{%d}`, prefix, "0-9A-Za-z", bodyLength)),
-	}, nil
+	return Format{prefix + "_"}, nil
 }
 
 // Issue makes a new token from a source of random bytes.
@@ -79,27 +76,44 @@ func checksum(random string) string {
 // prefix without the checksum.
 func (f Format) Valid(s string) bool {
 	body, ok := strings.CutPrefix(s, f.prefix)
-	if !ok || len(body) != bodyLength {
-		return false
+	return ok && len(body) == bodyLength && base62(body) && checksum(body[:randomLength]) == body[randomLength:]
+}
+
+// next returns where the first part of s from the given index on begins that
+// looks like one of our tokens, or -1. A token has one length.
+func (f Format) next(s string, from int) int {
+	for {
+		i := strings.Index(s[from:], f.prefix)
+		if i < 0 {
+			return -1
+		}
+		start := from + i
+		body := start + len(f.prefix)
+		if len(s) >= body+bodyLength && base62(s[body:body+bodyLength]) {
+			return start
+		}
+		from = start + 1
 	}
-	for i := range len(body) {
-		if strings.IndexByte(alphabet, body[i]) < 0 {
+}
+
+// base62 says whether s is made of the alphabet's characters only.
+func base62(s string) bool {
+	for i := range len(s) {
+		if strings.IndexByte(alphabet, s[i]) < 0 {
 			return false
 		}
 	}
-	return checksum(body[:randomLength]) == body[randomLength:]
+	return true
 }
 
 // Within returns every distinct part of s that looks like one of our tokens,
 // for a report may carry the whole line that a token was found in.
 func (f Format) Within(s string) []string {
-	if len(s) < len(f.prefix)+bodyLength || !strings.Contains(s, f.prefix) {
-		return nil
-	}
 	var found []string
 	seen := map[string]bool{}
-	for _, match := range f.candidate.FindAllString(s, -1) {
-		if !seen[match] {
+	length := len(f.prefix) + bodyLength
+	for i := f.next(s, 0); i >= 0; i = f.next(s, i+length) {
+		if match := s[i : i+length]; !seen[match] {
 			seen[match] = true
 			found = append(found, match)
 		}
@@ -110,10 +124,17 @@ func (f Format) Within(s string) []string {
 // Redact replaces everything in s that looks like one of our tokens by its
 // hint.
 func (f Format) Redact(s string) string {
-	if !strings.Contains(s, f.prefix) {
+	var out strings.Builder
+	from, length := 0, len(f.prefix)+bodyLength
+	for i := f.next(s, 0); i >= 0; i = f.next(s, from) {
+		out.WriteString(s[from:i])
+		out.WriteString(Hint(s[i : i+length]))
+		from = i + length
+	}
+	if from == 0 {
 		return s
 	}
-	return f.candidate.ReplaceAllStringFunc(s, Hint)
+	return out.String() + s[from:]
 }
 
 // Hash is the SHA-256 of a token in lower-case hex: the name it is stored under.

@@ -3,10 +3,10 @@ package token
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +49,8 @@ func (s *Service) Routes() *web.Router {
 	r.Handle("GET /workspaces/{workspace}/tokens", s.list)
 	r.Handle("GET /workspaces/{workspace}/tokens/{id}", s.get)
 	r.Handle("DELETE /workspaces/{workspace}/tokens/{id}", s.revoke)
+	r.Handle("POST /workspaces/{workspace}/tokens/{id}/rotate", s.rotate)
+	r.Handle("POST /workspaces/{workspace}/tokens:import", s.importTokens)
 	return r
 }
 
@@ -58,8 +60,12 @@ const (
 	MaxScopes = 50
 )
 
-// scopeShape is RFC 6749's scope-token, kept to what survives logs and URLs.
-var scopeShape = regexp.MustCompile(`^[A-Za-z0-9._:/*-]{1,64}$`)
+// validScope says whether s is a scope: RFC 6749's scope-token, kept to what
+// survives logs and URLs.
+func validScope(s string) bool {
+	punctuation := strings.NewReplacer(".", "", "_", "", ":", "", "/", "", "*", "", "-", "")
+	return s != "" && len(s) <= 64 && base62(punctuation.Replace(s))
+}
 
 type issueRequest struct {
 	Name      string   `json:"name"`
@@ -76,23 +82,35 @@ func (q *issueRequest) check(now time.Time) (expires time.Time, err error) {
 	if err := identity.Check("created_by", q.CreatedBy); err != nil {
 		return expires, err
 	}
-	if len(q.Scopes) > MaxScopes {
-		return expires, problem.Field("scopes", fmt.Sprintf("holds more than %d scopes", MaxScopes))
+	if err := checkScopes(q.Scopes); err != nil {
+		return expires, err
 	}
-	for i, scope := range q.Scopes {
-		if !scopeShape.MatchString(scope) {
-			return expires, problem.Field(fmt.Sprintf("scopes[%d]", i), "must be 1 to 64 characters of A-Z a-z 0-9 . _ : / * -")
+	return checkExpiry(q.ExpiresAt, now)
+}
+
+func checkScopes(scopes []string) error {
+	if len(scopes) > MaxScopes {
+		return problem.Field("scopes", fmt.Sprintf("holds more than %d scopes", MaxScopes))
+	}
+	for i, scope := range scopes {
+		if !validScope(scope) {
+			return problem.Field(fmt.Sprintf("scopes[%d]", i), "must be 1 to 64 characters of A-Z a-z 0-9 . _ : / * -")
 		}
-		if slices.Contains(q.Scopes[:i], scope) {
-			return expires, problem.Field(fmt.Sprintf("scopes[%d]", i), "stands there twice")
+		if slices.Contains(scopes[:i], scope) {
+			return problem.Field(fmt.Sprintf("scopes[%d]", i), "stands there twice")
 		}
 	}
-	if q.ExpiresAt == nil {
-		return expires, nil
+	return nil
+}
+
+// checkExpiry returns when a token is to expire, the zero time for never.
+func checkExpiry(text *string, now time.Time) (time.Time, error) {
+	if text == nil {
+		return time.Time{}, nil
 	}
-	expires, err = time.Parse(time.RFC3339, *q.ExpiresAt)
+	expires, err := time.Parse(time.RFC3339, *text)
 	if expires = expires.UTC(); err != nil || !expires.After(now) || expires.Year() > 9999 {
-		return expires, problem.Field("expires_at", "must be a time in the future such as 2027-01-31T00:00:00Z, or null for never")
+		return time.Time{}, problem.Field("expires_at", "must be a time in the future such as 2027-01-31T00:00:00Z, or null for never")
 	}
 	return expires, nil
 }
@@ -209,58 +227,46 @@ func (s *Service) revoke(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// issued is a new token, the only answer that ever shows one.
-type issued struct {
-	tokenView
-	Token string `json:"token"`
-}
-
-// tokenView is how the API shows a token.
-type tokenView struct {
-	ID         string       `json:"id"`
-	Name       string       `json:"name"`
-	Hint       string       `json:"hint"`
-	CreatedBy  string       `json:"created_by"`
-	CreatedAt  time.Time    `json:"created_at"`
-	Scopes     []string     `json:"scopes"`
-	ExpiresAt  *time.Time   `json:"expires_at"`
-	LastUsedOn *string      `json:"last_used_on"`
-	Status     Status       `json:"status"`
-	Revoked    *revokedView `json:"revoked"`
-	Exposed    *exposedView `json:"exposed"`
-	Hygiene    hygieneView  `json:"hygiene"`
-}
-
-type revokedView struct {
-	At     time.Time `json:"at"`
-	Reason Reason    `json:"reason"`
-}
-
-// exposedView says that the token was found in public, and at how many places.
-type exposedView struct {
-	At     time.Time `json:"at"`
-	Places int64     `json:"places"`
-}
-
-// hygieneView is what the daily sweep found; nothing sweeps yet.
-type hygieneView struct {
-	Orphaned *struct{} `json:"orphaned"`
-	Unused   *struct{} `json:"unused"`
-}
-
-func view(t Token, now time.Time) tokenView {
-	v := tokenView{
-		ID: t.ID, Name: t.Name, Hint: t.Hint, CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt,
-		Scopes: append([]string{}, t.Scopes...), ExpiresAt: optional(t.ExpiresAt), Status: Active,
+func (s *Service) rotate(w http.ResponseWriter, r *http.Request) error {
+	actor, err := web.Actor(r)
+	if err != nil {
+		return err
 	}
-	if t.LastUsedOn != "" {
-		v.LastUsedOn = &t.LastUsedOn
+	var q struct {
+		OverlapHours *int `json:"overlap_hours"`
 	}
-	if at, reason, ended := t.End(now); ended {
-		v.Status, v.Revoked = Revoked, &revokedView{At: at, Reason: reason}
+	if err := web.ReadJSON(r, &q); err != nil {
+		return err
 	}
-	if !t.ExposedAt.IsZero() {
-		v.Exposed = &exposedView{At: t.ExposedAt, Places: int64(len(t.Places)) + t.MorePlaces}
+	overlap, err := checkOverlap(q.OverlapHours)
+	if err != nil {
+		return err
 	}
-	return v
+	secret, err := s.Format.Issue(s.Random)
+	if err != nil {
+		return err
+	}
+	for range maxRaces {
+		old, err := s.named(r)
+		if err != nil {
+			return err
+		}
+		now := s.Now().UTC()
+		if !old.GoodAt(now) {
+			return ErrEnded
+		}
+		if old.Successor.ID != "" {
+			return errRotated(old)
+		}
+		next := old.succeed(idPrefix+ledger.NewSeq(), secret, now)
+		err = s.Store.Rotate(r.Context(), old, next, now.Add(overlap), actor)
+		if errors.Is(err, errRaced) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return web.WriteJSON(w, http.StatusCreated, issued{view(next, now), secret.Reveal()})
+	}
+	return errBusy
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -17,16 +18,29 @@ import (
 // kilobytes; a megabyte leaves room and bounds what a caller can make us hold.
 const maxBody = 1 << 20
 
-// ReadJSON decodes the request's body into v. An unknown field, a wrong type
+// maxLongBody is for the calls that take whole lists: what Lambda takes.
+const maxLongBody = 6 << 20
+
+// ReadJSON decodes the request's body, of at most 1 MB, into v. An unknown field, a wrong type
 // and trailing text are problems that name the field; values are not repeated.
-func ReadJSON(r *http.Request, v any) error {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+func ReadJSON(r *http.Request, v any) error { return readJSON(r, v, maxBody) }
+
+// ReadLongJSON is ReadJSON for a body of at most 6 MB.
+func ReadLongJSON(r *http.Request, v any) error { return readJSON(r, v, maxLongBody) }
+
+func readJSON(r *http.Request, v any, limit int64) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
 		return problem.New(problem.Unreadable, "The body could not be read.")
 	}
-	if len(body) > maxBody {
-		return problem.New(problem.TooLarge, "The body is longer than 1 MB.")
+	if int64(len(body)) > limit {
+		return problem.New(problem.TooLarge, fmt.Sprintf("The body is longer than %d MB.", limit>>20))
 	}
+	return DecodeJSON(body, v)
+}
+
+// DecodeJSON decodes one JSON document into v as strictly as ReadJSON.
+func DecodeJSON(body []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

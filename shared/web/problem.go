@@ -22,6 +22,7 @@ var statusOf = map[problem.Kind]int{
 	problem.WrongMethod:     http.StatusMethodNotAllowed,
 	problem.Conflict:        http.StatusConflict,
 	problem.TooLarge:        http.StatusRequestEntityTooLarge,
+	problem.Locked:          http.StatusTooManyRequests,
 	problem.Unavailable:     http.StatusServiceUnavailable,
 }
 

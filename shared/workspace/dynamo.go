@@ -36,8 +36,18 @@ type Store struct {
 // changed the same thing in between.
 const maxRaces = 8
 
-// Get returns a workspace, consistently, or ErrNotFound.
+// Get returns a workspace, consistently, or ErrNotFound, also for one that has
+// ended.
 func (s *Store) Get(ctx context.Context, id string) (Workspace, error) {
+	w, err := s.Ever(ctx, id)
+	if err == nil && !w.EndedAt.IsZero() {
+		return w, ErrNotFound
+	}
+	return w, err
+}
+
+// Ever returns a workspace that is there or was, consistently, or ErrNotFound.
+func (s *Store) Ever(ctx context.Context, id string) (Workspace, error) {
 	if identity.Check("workspace", id) != nil {
 		return Workspace{}, ErrNotFound // no such id can ever have been put
 	}
@@ -49,6 +59,27 @@ func (s *Store) Get(ctx context.Context, id string) (Workspace, error) {
 		return Workspace{}, ErrNotFound
 	}
 	return decodeWorkspace(item), nil
+}
+
+// End marks a workspace as ended; one that has ended stays as it is.
+func (s *Store) End(ctx context.Context, id, actor string, now time.Time) error {
+	for range maxRaces {
+		w, err := s.Ever(ctx, id)
+		if err != nil || !w.EndedAt.IsZero() {
+			return err
+		}
+		version := w.Version
+		w.EndedAt, w.Version = now, version+1
+		entry := ledger.New(id, now, ledger.WorkspaceEnded, actor, id, settingsDetail{w.Name, w.AutoRevoke, w.SSO})
+		err = s.write(ctx, w.item(), version, entry)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, dynamo.ErrCondition) {
+			return fmt.Errorf("ending workspace %s: %w", id, err)
+		}
+	}
+	return errBusy
 }
 
 // Member returns who a user is or was in a workspace, consistently, or

@@ -13,6 +13,7 @@ import (
 type Service struct {
 	Store  *Store
 	Ledger *ledger.Store
+	Tokens Tokens
 	Now    func() time.Time
 }
 
@@ -21,7 +22,9 @@ func (s *Service) Routes() *web.Router {
 	r := web.NewRouter()
 	r.Handle("PUT /workspaces/{workspace}", s.put)
 	r.Handle("GET /workspaces/{workspace}", s.get)
+	r.Handle("DELETE /workspaces/{workspace}", s.end)
 	r.Handle("GET /workspaces/{workspace}/members", s.members)
+	r.Handle("PUT /workspaces/{workspace}/members", s.sync)
 	r.Handle("PUT /workspaces/{workspace}/members/{user}", s.putMember)
 	r.Handle("DELETE /workspaces/{workspace}/members/{user}", s.removeMember)
 	r.Handle("GET /workspaces/{workspace}/ledger", s.listLedger)
@@ -127,10 +130,10 @@ func (s *Service) putMember(w http.ResponseWriter, r *http.Request) error {
 	if err := web.ReadJSON(r, &q); err != nil {
 		return err
 	}
-	if err := checkEmail(q.Email); err != nil {
+	if err := checkEmail("email", q.Email); err != nil {
 		return err
 	}
-	if err := checkRole(q.Role); err != nil {
+	if err := checkRole("role", q.Role); err != nil {
 		return err
 	}
 	if err := s.Store.CheckWorkspace(r.Context(), m.Workspace); err != nil {
@@ -162,7 +165,8 @@ func (s *Service) listLedger(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.CheckWorkspace(r.Context(), r.PathValue("workspace")); err != nil {
+	// Of an ended workspace too: that is when it is asked for.
+	if _, err := s.Store.Ever(r.Context(), r.PathValue("workspace")); err != nil {
 		return err
 	}
 	entries, next, err := s.Ledger.List(r.Context(), r.PathValue("workspace"), cursor, limit)

@@ -22,7 +22,9 @@ type Workspace struct {
 	// SSO says that its people sign in through their own identity provider.
 	SSO       bool
 	CreatedAt time.Time
-	Version   int64
+	// EndedAt is when the workspace was ended, or zero. Its ledger stays.
+	EndedAt time.Time
+	Version int64
 }
 
 // Role is what a member may do, as the company's own product has it.
@@ -85,27 +87,27 @@ func checkName(name string) error {
 const maxEmail = 254
 
 // checkEmail accepts a bare address, "ann@acme.example", or none.
-func checkEmail(email string) error {
+func checkEmail(field, email string) error {
 	if email == "" {
 		return nil
 	}
 	address, err := mail.ParseAddress(email)
 	if err != nil || address.Address != email || len(email) > maxEmail {
-		return problem.Field("email", "must be one bare address such as ann@acme.example, or empty")
+		return problem.Field(field, "must be one bare address such as ann@acme.example, or empty")
 	}
 	for _, c := range email {
 		if c <= ' ' || c == '"' || c >= 0x7f {
-			return problem.Field("email", "must be written in plain ASCII; give an international domain in its xn-- form")
+			return problem.Field(field, "must be written in plain ASCII; give an international domain in its xn-- form")
 		}
 	}
 	return nil
 }
 
-func checkRole(role Role) error {
+func checkRole(field string, role Role) error {
 	switch role {
 	case Owner, Admin, Plain:
 		return nil
 	default:
-		return problem.Field("role", "must be owner, admin or member")
+		return problem.Field(field, "must be owner, admin or member")
 	}
 }

@@ -1,6 +1,7 @@
 package workspace_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -197,5 +198,78 @@ func TestCheckCreator(t *testing.T) {
 	}
 	if err := s.Store.CheckCreator(t.Context(), "nope", "ann"); err == nil {
 		t.Error("in no workspace")
+	}
+}
+
+// noTokens is a token service in which nothing is left to revoke.
+type noTokens struct{ asked []string }
+
+func (n *noTokens) RevokeAll(_ context.Context, workspace, _ string, _ time.Time) error {
+	n.asked = append(n.asked, workspace)
+	return nil
+}
+
+func TestSyncReplacesTheList(t *testing.T) {
+	s := newService(t)
+	call(s, "PUT", "/workspaces/acme", `{"name":"Acme"}`)
+	const five = `{"user":"a","email":"a@x.example","role":"owner"},{"user":"b","role":"member"},{"user":"c","role":"member"},{"user":"d","role":"member"},{"user":"e","role":"admin"}`
+	for _, step := range []struct {
+		body   string
+		status int
+		want   string
+	}{
+		{`{"members":[` + five + `]}`, 200, `{"added":5,"changed":0,"removed":0,"unchanged":0}`},
+		{`{"members":[` + five + `]}`, 200, `{"added":0,"changed":0,"removed":0,"unchanged":5}`},
+		{`{"members":[{"user":"a","role":"owner"},{"user":"f","role":"member"}]}`, 409, "4 of 5"},
+		{`{"members":[]}`, 409, "5 of 5"},
+		{`{"members":[{"user":"a","role":"admin"},{"user":"b","role":"member"},{"user":"c","role":"member"},{"user":"f","role":"member"}]}`, 200, `{"added":1,"changed":1,"removed":2,"unchanged":2}`},
+		{`{"members":[{"user":"d","role":"member"}],"confirm":true}`, 200, `{"added":1,"changed":0,"removed":4,"unchanged":0}`},
+		{`{}`, 422, `"field":"members"`},
+		{`{"members":[{"user":"x y","role":"member"}]}`, 422, `members[0].user`},
+		{`{"members":[{"user":"x","role":"member"},{"user":"x","role":"owner"}]}`, 422, `members[1].user`},
+		{`{"members":[{"user":"x","role":"king"}]}`, 422, `members[0].role`},
+		{`{"members":[{"user":"x","role":"owner","email":"x"}]}`, 422, `members[0].email`},
+	} {
+		if got := call(s, "PUT", "/workspaces/acme/members", step.body); got.Code != step.status || !strings.Contains(got.Body.String(), step.want) {
+			t.Errorf("%s: %d %s; want %d …%s…", step.body, got.Code, got.Body, step.status, step.want)
+		}
+	}
+	m, err := s.Store.Member(t.Context(), "acme", "a")
+	if err != nil || m.Present() || m.LeftAt.IsZero() {
+		t.Errorf("who was removed left no tombstone: %+v %v", m, err)
+	}
+}
+
+func TestEndOfAWorkspace(t *testing.T) {
+	s := newService(t)
+	tokens := &noTokens{}
+	s.Tokens = tokens
+	call(s, "PUT", "/workspaces/acme", `{"name":"Acme"}`)
+	call(s, "PUT", "/workspaces/acme/members/ann", `{"role":"owner"}`)
+	if got := call(s, "DELETE", "/workspaces/nope", ""); got.Code != 404 {
+		t.Errorf("one that never was: %d", got.Code)
+	}
+	for range 2 { // the second finishes what the first left, here nothing
+		if got := call(s, "DELETE", "/workspaces/acme", ""); got.Code != 204 {
+			t.Errorf("%d %s", got.Code, got.Body)
+		}
+	}
+	if len(tokens.asked) != 2 {
+		t.Errorf("tokens were asked about %v", tokens.asked)
+	}
+	if got := call(s, "GET", "/workspaces/acme", ""); got.Code != 404 {
+		t.Errorf("after its end: %d", got.Code)
+	}
+	if got := call(s, "GET", "/workspaces/acme/ledger", ""); got.Code != 200 || !strings.Contains(got.Body.String(), "workspace.ended") {
+		t.Errorf("the ledger after its end: %d %s", got.Code, got.Body)
+	}
+	if err := s.Store.CheckCreator(t.Context(), "acme", "ann"); err == nil {
+		t.Error("tokens can be made in an ended workspace")
+	}
+	if m, err := s.Store.Member(t.Context(), "acme", "ann"); err != nil || m.Present() {
+		t.Errorf("%+v %v", m, err)
+	}
+	if got := call(s, "PUT", "/workspaces/acme", `{"name":"Acme again"}`); got.Code != 200 {
+		t.Errorf("made anew: %d %s", got.Code, got.Body)
 	}
 }

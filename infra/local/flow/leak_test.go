@@ -233,11 +233,13 @@ func TestSampleEvents(t *testing.T) {
 		"alerts-github-base64": `"statusCode":401`,
 		"alerts-github-forged": `"statusCode":401`,
 		"alerts-gitlab":        `"statusCode":401`,
+		"alerts-verify":        `"statusCode":404`, // switched off
 		"workspaces-put":       `"statusCode":200`,
 		"workspaces-member":    `"statusCode":200`,
 		"tokens-issue":         `"statusCode":201`,
 		"tokens-list":          `"statusCode":200`,
 		"tokens-unsigned":      `"statusCode":403`,
+		"authorizer-unknown":   `{"isAuthorized":false`,
 		"introspect-unknown":   `{\"active\":false}`,
 		"notify-stream":        `null`,
 		"notify-schedule":      `null`,

@@ -21,7 +21,7 @@ import (
 // event over to the answer.
 func openBatch(n, workspaces int) func(context.Context, *bench) (pair, error) {
 	return func(ctx context.Context, b *bench) (pair, error) {
-		leaks := leak(n, workspaces)
+		leaks := leak(n, workspaces) // the same on both sides
 		ours, err := b.stack(ctx, "ours")
 		if err != nil {
 			return pair{}, err
@@ -57,6 +57,7 @@ type report struct {
 	written written // what the last delivery left behind
 }
 
+// newReport signs a report with the key of the stack's own GitHub.
 func newReport(ctx context.Context, s *local.Stack, leaks []leaked, workspaces int) (*report, error) {
 	if err := putWorkspaces(ctx, s.DynamoDB, workspaces); err != nil {
 		return nil, err
@@ -80,8 +81,10 @@ func newReport(ctx context.Context, s *local.Stack, leaks []leaked, workspaces i
 	return &report{stack: s, leaks: leaks, event: text}, err
 }
 
-// deliver times one delivery, with the tables before it as they were before the
-// last one.
+// deliver times one delivery, from handing the event to the process to its
+// answer: the front with its HTTP is the same on both sides and would only thin
+// the difference. Tokens are written anew before and entries taken out after, so
+// every delivery finds the tables as the first one did.
 func (r *report) deliver(ctx context.Context) (time.Duration, error) {
 	if err := putTokens(ctx, r.stack.DynamoDB, r.leaks); err != nil {
 		return 0, err
@@ -96,7 +99,7 @@ func (r *report) deliver(ctx context.Context) (time.Duration, error) {
 	if r.written, err = r.checkTables(ctx); err != nil {
 		return 0, err
 	}
-	r.stack.Faults.Forget()
+	r.stack.Faults.Forget() // or its record of calls grows for the whole run
 	return result.Took, clearLedger(ctx, r.stack.DynamoDB, r.written.entries)
 }
 

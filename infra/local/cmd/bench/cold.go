@@ -19,6 +19,7 @@ import (
 // that a cold start is a start and not a call.
 var firsts = map[string]any{
 	"alerts":     request(http.MethodPost, "/alerts/github", "[]", nil),
+	"authorizer": map[string]any{"version": "2.0"},
 	"introspect": request(http.MethodPost, "/tokens/introspect", "", nil),
 	"tokens":     request(http.MethodGet, "/nothing/here", "", nil),
 	"workspaces": request(http.MethodGet, "/nothing/here", "", nil),
@@ -93,7 +94,7 @@ func (b *bench) answers(ctx context.Context) (map[string]map[string]string, erro
 	env := make(map[string]map[string]string)
 	for function, first := range firsts {
 		if _, ok := first.(events.LambdaFunctionURLRequest); !ok {
-			continue // it answers nothing
+			continue // its answer is no HTTP answer
 		}
 		_, answer, err := start(ctx, ours, function)
 		if err != nil {
@@ -105,7 +106,7 @@ func (b *bench) answers(ctx context.Context) (map[string]map[string]string, erro
 }
 
 // start starts a fresh process, times it up to its first answer, and ends it.
-// What notify answers is read as an empty answer.
+// What notify and the authorizer answer is read as an empty answer.
 func start(ctx context.Context, s *local.Stack, function string) (took time.Duration, answer events.LambdaFunctionURLResponse, err error) {
 	event, err := json.Marshal(firsts[function])
 	if err != nil {

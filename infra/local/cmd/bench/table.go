@@ -5,16 +5,18 @@ import (
 	"io"
 	"os"
 	"slices"
-	"text/tabwriter"
+	"strings"
 	"time"
 )
 
-// A table prints the rows as they come.
+// A table prints the rows as they come. An error of the output is kept for the
+// end.
 type table struct {
 	out io.Writer
 	err error
 }
 
+// newTable prints the head.
 func newTable(out io.Writer) *table {
 	t := &table{out: out}
 	t.line("times in ms, ours and its floor by turns; ratio: of the medians; paired: median of each round's ratio")
@@ -26,6 +28,8 @@ func newTable(out io.Writer) *table {
 func (t *table) add(r row, res results) {
 	ours, floor := summarise(res.ours), summarise(res.floor)
 	ratio := ours.median / floor.median
+	// Where the load of the machine changes slowly, neighbours compare better
+	// than two medians over the whole time.
 	pairs := make([]float64, len(res.ours))
 	for i := range pairs {
 		pairs[i] = res.ours[i].Seconds() / res.floor[i].Seconds()
@@ -41,22 +45,17 @@ func (t *table) add(r row, res results) {
 	t.columns(append([]string{"", "floor", n}, floor.columns()...)...)
 }
 
-// columns prints a line at once: a row may take a minute, and whoever waits for
-// the next one wants to see this one. So the widths are fixed.
+// columns prints a line at once, with fixed widths: a row may take a minute, and
+// whoever waits for the next one wants to see this one.
 func (t *table) columns(cells ...string) {
-	w := tabwriter.NewWriter(t.out, 8, 0, 1, ' ', tabwriter.AlignRight)
-	line := fmt.Sprintf("%-22s %-6s", cells[0], cells[1])
+	line := fmt.Sprintf("%-22s %-5s", cells[0], cells[1])
 	for _, c := range cells[2:] {
-		line += "\t" + c
+		line += fmt.Sprintf("%8s", c)
 	}
-	if _, err := fmt.Fprintln(w, line+"\t"); err != nil && t.err == nil {
-		t.err = err
-	}
-	if err := w.Flush(); err != nil && t.err == nil {
-		t.err = err
-	}
+	t.line(strings.TrimRight(line, " "))
 }
 
+// line prints a line as it is.
 func (t *table) line(text string) {
 	if _, err := fmt.Fprintln(t.out, text); err != nil && t.err == nil {
 		t.err = err
@@ -66,7 +65,8 @@ func (t *table) line(text string) {
 // finish says what the figures depend on.
 func (t *table) finish() error {
 	if load, err := os.ReadFile("/proc/loadavg"); err == nil { // Linux only
-		t.line("load of the machine at the end: " + string(load[:min(14, len(load))]))
+		// More than the machine has processors means that others were at work too.
+		t.line("load of the machine over the last 1, 5 and 15 minutes: " + strings.Join(strings.Fields(string(load))[:3], " "))
 	}
 	return t.err
 }
@@ -74,6 +74,8 @@ func (t *table) finish() error {
 // spread is how measured figures lie.
 type spread struct{ min, p25, median, p75, max float64 }
 
+// summarise returns quartiles and extremes. Medians are what is compared: a single
+// pause of the engine or of another program can double a mean.
 func summarise[T time.Duration | float64](values []T) spread {
 	v := slices.Sorted(slices.Values(values))
 	at := func(q float64) float64 { // linear between the two nearest

@@ -28,7 +28,8 @@ const issued = "2026-01-15T09:30:00.123456789Z"
 
 type item = map[string]types.AttributeValue
 
-// leaked is a token that reports are about.
+// leaked is a token that reports are about. Names, ids and the place it was found
+// at are about as long as real ones: the bytes are part of the work.
 type leaked struct{ token, id, workspace, url string }
 
 // hash is the key that the token is stored under.
@@ -59,7 +60,8 @@ func workspace(n int) string { return fmt.Sprintf("workspace-%04d", n) }
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// checksum is that of Safekeep's tokens.
+// checksum is that of Safekeep's tokens: CRC-32 in base 62. The function does not
+// need it to be right, but a wrong one could take another way through the code.
 func checksum(body []byte) string {
 	var text [6]byte
 	sum := crc32.ChecksumIEEE(body)
@@ -90,7 +92,8 @@ func putWorkspaces(ctx context.Context, client *dynamodb.Client, n int) error {
 }
 
 // putTokens stores the tokens as they are when they were just issued, over
-// whatever became of them since.
+// whatever became of them since. The attributes are those that issuing writes,
+// but for the pointer from the id, which reports never look at.
 func putTokens(ctx context.Context, client *dynamodb.Client, leaks []leaked) error {
 	puts := make([]types.WriteRequest, len(leaks))
 	for i, l := range leaks {
@@ -114,7 +117,8 @@ func clearLedger(ctx context.Context, client *dynamodb.Client, entries []item) e
 	return write(ctx, client, ledgerTable, deletes)
 }
 
-// write works requests off, 25 a call, as many as a call takes.
+// write works requests off, 25 a call, which is as many as a call takes. What
+// DynamoDB leaves unprocessed is sent again.
 func write(ctx context.Context, client *dynamodb.Client, table string, requests []types.WriteRequest) error {
 	return chunks(requests, 25, func(part []types.WriteRequest) error {
 		for left := map[string][]types.WriteRequest{table: part}; len(left) > 0; {
@@ -137,7 +141,8 @@ type written struct {
 	bytes, attributes int
 }
 
-// readBack reads the tokens and the ledgers of their workspaces.
+// readBack reads the tokens and the whole ledgers of their workspaces, so that an
+// entry too many shows as well as one too few.
 func readBack(ctx context.Context, client *dynamodb.Client, leaks []leaked) (written, error) {
 	var w written
 	var mu sync.Mutex
@@ -187,6 +192,7 @@ func readBack(ctx context.Context, client *dynamodb.Client, leaks []leaked) (wri
 	return w, nil
 }
 
+// entry counts one entry of the ledger.
 func (w *written) entry(e item) {
 	w.weigh(e)
 	w.entries = append(w.entries, e)
@@ -219,7 +225,8 @@ func (w *written) weigh(i item) {
 	}
 }
 
-// chunks hands the parts of a list to do, eight at once.
+// chunks hands the parts of a list to do, eight at once, and returns what went
+// wrong with any.
 func chunks[T any](list []T, size int, do func([]T) error) error {
 	parts := slices.Collect(slices.Chunk(list, size))
 	errs := make([]error, len(parts))

@@ -8,6 +8,8 @@
 //	DYNAMODB_ENDPOINT  another engine instead of the one that is started
 //	GITHUB_KEYS_URL    other key documents than those of the simulated hosts
 //	GITLAB_KEYS_URL
+//	TOKEN_SERVICE_URL     a token service of one's own, and what the secret holds
+//	TOKEN_SERVICE_SECRET  that its calls are signed with
 package main
 
 import (
@@ -19,7 +21,11 @@ import (
 	"syscall"
 
 	"safekeep/infra/local"
+	"safekeep/infra/local/secrets"
 )
+
+// tokenService is the secret of a token service of one's own.
+const tokenService = "safekeep/token-service"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
@@ -48,10 +54,14 @@ func run(ctx context.Context, getenv func(string) string) error {
 			parameters[parameter] = value
 		}
 	}
+	if value := getenv("TOKEN_SERVICE_URL"); value != "" {
+		parameters["TokenServiceUrl"], parameters["TokenServiceSecretArn"] = value, secrets.ARN(tokenService)
+	}
 	stack, err := local.Start(ctx, local.Options{Port: port, State: getenv("STATE"), Log: os.Stdout, Parameters: parameters})
 	if err != nil {
 		return err
 	}
+	stack.Secrets.Set(tokenService, getenv("TOKEN_SERVICE_SECRET"))
 	fmt.Println("ready", stack.URL)
 	<-ctx.Done()
 	return stack.Close()

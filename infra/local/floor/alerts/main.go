@@ -37,15 +37,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// As many at once as the real function does.
+// As many at once as the real function does: more would be another design, and
+// not less overhead.
 const (
 	readsAtOnce  = 8
 	writesAtOnce = 16
 	readSize     = 100 // keys in one BatchGetItem, the most there may be
 )
 
+// An item as the SDK has it; it is never turned into a struct here.
 type item = map[string]types.AttributeValue
 
+// The settings are the template's, as the real function gets them.
 var (
 	client     *dynamodb.Client
 	keys       = map[string]*ecdsa.PublicKey{}
@@ -56,6 +59,7 @@ var (
 	retention  = days(os.Getenv("LEDGER_DAYS"))
 )
 
+// days reads a number of days.
 func days(text string) time.Duration {
 	n, _ := strconv.Atoi(text) // the template gives a number
 	return time.Duration(n) * 24 * time.Hour
@@ -68,7 +72,7 @@ func main() {
 	}
 	// The options of the real client, as they decide how connections are kept.
 	client = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(3 * time.Second)
+		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(3 * time.Second).WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 32 })
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = 8
 			r.RateLimiter = ratelimit.None
@@ -80,6 +84,8 @@ func main() {
 	lambda.Start(handle)
 }
 
+// fetchKeys fetches the host's keys once and for all. That is before the first
+// report, so it is in no figure.
 func fetchKeys(address string) error {
 	answer, err := http.Get(address)
 	if err != nil {
@@ -109,16 +115,21 @@ func fetchKeys(address string) error {
 	return nil
 }
 
+// finding is one element of a report, in one plain pass: encoding/json finds the
+// lower-case names by itself.
 type finding struct{ Token, Type, URL, Source string }
 
+// verdict is one element of the feedback that GitHub asks for.
 type verdict struct {
 	TokenHash string `json:"token_hash"`
 	TokenType string `json:"token_type"`
 	Label     string `json:"label"`
 }
 
+// handle takes one report.
 func handle(ctx context.Context, event events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse, error) {
 	now := time.Now().UTC()
+	// A Function URL hands JSON over as text, but does not promise to.
 	body := []byte(event.Body)
 	if event.IsBase64Encoded {
 		var err error
@@ -128,7 +139,7 @@ func handle(ctx context.Context, event events.LambdaFunctionURLRequest) (events.
 	}
 	signature, err := base64.StdEncoding.DecodeString(event.Headers["github-public-key-signature"])
 	key := keys[event.Headers["github-public-key-identifier"]]
-	sum := sha256.Sum256(body)
+	sum := sha256.Sum256(body) // signed, and the report's name in the ledger
 	if err != nil || key == nil || !ecdsa.VerifyASN1(key, sum[:], signature) {
 		return events.LambdaFunctionURLResponse{StatusCode: 401}, nil
 	}
@@ -137,6 +148,7 @@ func handle(ctx context.Context, event events.LambdaFunctionURLRequest) (events.
 		return events.LambdaFunctionURLResponse{StatusCode: 400}, nil
 	}
 
+	// A token is stored under the hash that the answer names it by.
 	verdicts := make([]verdict, len(findings))
 	wanted := make([]item, len(findings))
 	for i, f := range findings {
@@ -157,6 +169,8 @@ func handle(ctx context.Context, event events.LambdaFunctionURLRequest) (events.
 		return events.LambdaFunctionURLResponse{}, err
 	}
 
+	// One transaction a token: DynamoDB has none over thousands, and one token must
+	// not wait for another's trouble.
 	var all sync.WaitGroup
 	permits := make(chan struct{}, writesAtOnce)
 	errs := make([]error, len(findings))
@@ -189,7 +203,8 @@ func handle(ctx context.Context, event events.LambdaFunctionURLRequest) (events.
 	}, err
 }
 
-// read gets the tokens by hash.
+// read gets the tokens by hash, consistently: a token issued a moment ago may be
+// in the report.
 func read(ctx context.Context, wanted []item) (map[string]item, error) {
 	var all sync.WaitGroup
 	permits := make(chan struct{}, readsAtOnce)
@@ -231,6 +246,8 @@ func policies(ctx context.Context, size map[string]int) (map[string]bool, error)
 	return revokes, err
 }
 
+// get is one BatchGetItem, which all of its keys must come back from: the engine
+// here never throttles.
 func get(ctx context.Context, table string, wanted []item) ([]item, error) {
 	out, err := client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
 		RequestItems: map[string]types.KeysAndAttributes{table: {Keys: wanted, ConsistentRead: aws.Bool(true)}},
@@ -244,6 +261,7 @@ func get(ctx context.Context, table string, wanted []item) ([]item, error) {
 	return out.Responses[table], nil
 }
 
+// exposed is the detail of the entry that a mail is made from.
 type exposed struct {
 	Name      string `json:"name"`
 	Hint      string `json:"hint"`
@@ -255,13 +273,17 @@ type exposed struct {
 	Outcome   string `json:"outcome"`
 }
 
+// revoked is the detail of the other one.
 type revoked struct {
 	Name   string `json:"name"`
 	Hint   string `json:"hint"`
 	Reason string `json:"reason"`
 }
 
-// revoke ends one token and tells the ledger, in one transaction.
+// revoke ends one token and tells the ledger, in one transaction: the token if
+// nobody changed it since it was read, the entry that owes a mail, and the one
+// that only tells. The expression is the real one's, names and all, because the
+// engine has to parse it.
 func revoke(ctx context.Context, t item, f finding, now time.Time, report string, size int) error {
 	version, _ := strconv.ParseInt(t["version"].(*types.AttributeValueMemberN).Value, 10, 64)
 	at := s(now.Format(time.RFC3339Nano))

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	html "html/template"
 	"io"
+	"net/http"
 	text "text/template"
 	"time"
 
@@ -32,7 +33,7 @@ func main() {
 		panic(err)
 	}
 	tables = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(3 * time.Second)
+		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(3 * time.Second).WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 32 })
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = 8
 			r.RateLimiter = ratelimit.None
