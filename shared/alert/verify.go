@@ -98,7 +98,8 @@ func (s *Service) scanner(w http.ResponseWriter, r *http.Request) error {
 	}
 	found, err := s.Receiver.Tokens.Find(ctx, hashes)
 	if err != nil {
-		return err
+		slog.ErrorContext(ctx, "scanner not answered", "error", err.Error())
+		return errNotNow
 	}
 	now := s.Now()
 	for _, t := range found {

@@ -19,7 +19,7 @@ const (
 
 // reporterHosts are the public web hosts a reporter's own findings lie on. An
 // address on any other host may be real, but we cannot vouch for it. Hosts that
-// hand out downloads (registry.npmjs.org, codeload.github.com) are left out:
+// hand out downloads (those of package tarballs, codeload.github.com) are left out:
 // nobody should fetch a package because a mail about a leak links to it.
 var reporterHosts = map[string][]string{
 	"github": {

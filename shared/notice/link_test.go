@@ -46,7 +46,7 @@ func TestLinkTo(t *testing.T) {
 		{"a subdomain", "github", "https://x.github.com/a", ""},
 		{"a trailing dot", "github", "https://github.com./a", ""},
 		{"pages that users publish", "github", "https://acme.github.io/a", ""},
-		{"a download", "github", "https://registry.npmjs.org/x/-/x.tgz", ""},
+		{"a download", "github", "https://packages.example.org/x/-/x.tgz", ""},
 		{"an escaped host", "github", "https://%67ithub.com/a", ""},
 		{"a host in look-alike letters", "github", "https://gіthub.com/a", ""},
 		{"a backslash after the host", "github", `https://github.com\@evil.example/`, ""},

@@ -250,7 +250,7 @@ func (l *leak) rows() []row {
 		add("Status", over(l)+" before it was found")
 	}
 	if other := tame(l.Successor, hintRunes); other != "" {
-		add("Replaced by", other+", which is not affected")
+		add("Rotated to", other+", which is not affected")
 	}
 	if other := tame(l.Predecessor, hintRunes); other != "" {
 		add("Replaces", other+", which is not affected")

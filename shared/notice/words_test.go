@@ -23,7 +23,7 @@ func variants() map[string]func(testing.TB) Mail {
 		e.Host, e.Place, e.URL = "gitlab", "", "https://gitlab.com/acme/etl/-/raw/9f2c41d7/.env"
 	}
 	dryRun := func(e *Exposure) { e.Why = whyDryRun }
-	foreign := func(e *Exposure) { e.Place, e.URL = "Npm", "https://registry.npmjs.org/etl/-/etl-1.0.0.tgz" }
+	foreign := func(e *Exposure) { e.Place, e.URL = "Npm", "https://packages.example.org/etl/-/etl-1.0.0.tgz" }
 	unused := func(e *Exposure) { e.LastUsedOn, e.CreatorEmail, e.URL, e.Place = "", "", "", "Unknown" }
 	imported := func(e *Exposure) { e.CreatorEmail, e.CreatedBy, e.CreatedAt = "", "", time.Time{} }
 	admin := Recipient{User: "u2", Email: "bob@acme.example", Role: "admin"}
@@ -116,7 +116,7 @@ func TestContent(t *testing.T) {
 		"unused":   {all: []string{"no use on record", "may be that nothing depends on it", "you are an admin", "u1"}, none: []string{"http", "never used"}},
 		"reported": {all: []string{"This token still works", "automatic revocation is switched off for this workspace", "Revoke this token now"}, none: []string{"revoked it", "dry run"}},
 		"dry-run":  {all: []string{"This token still works", "is in a dry run", "GitLab's secret scanning"}, none: []string{"switched off", "GitHub"}},
-		"expired":  {all: []string{"already expired by itself", "Nothing: the token had stopped working", "audit trail", "hxxps://registry[.]npmjs[.]org", "Not made a link"}, none: []string{"Make a new token", "still works", "//registry.npmjs"}},
+		"expired":  {all: []string{"already expired by itself", "Nothing: the token had stopped working", "audit trail", "hxxps://packages[.]example[.]org", "Not made a link"}, none: []string{"Make a new token", "still works", "//packages.example"}},
 		"fallback": {all: []string{"security contact of Streamline", "has no owner or admin with a mail address"}, none: []string{"http://", "Created"}},
 		"mixed":    {all: []string{"1 API token still works", "Revoke this token now", "Revoked (1)", "Still working: revoke now (1)", "Expired before it was found (1)"}},
 	}

@@ -54,6 +54,8 @@ func readLookup(body []byte, asked []token.Hash) ([]token.Token, error) {
 	if answer.Tokens == nil {
 		return nil, errNoTokens
 	}
+	// Anything beside what was asked for would let a mistake at the service end
+	// tokens that nobody has reported.
 	open := make(map[token.Hash]bool, len(asked))
 	for _, hash := range asked {
 		open[hash] = true
@@ -93,6 +95,7 @@ func (a *answered) token() (token.Token, error) {
 		Hash: a.SHA256, ID: a.ID, Workspace: a.Workspace, Name: a.Name, Hint: a.Hint,
 		CreatedBy: a.CreatedBy, Status: token.Active,
 	}
+	// Both may be null: who has kept tokens for long may not know it of all.
 	if a.CreatedAt != nil {
 		t.CreatedAt = a.CreatedAt.UTC()
 	}
@@ -108,6 +111,8 @@ func (a *answered) token() (token.Token, error) {
 	switch a.Status {
 	case "active":
 	case "revoked":
+		// Without a reason: the service does not say it, and whether anybody was
+		// told of the leak only the ledger knows.
 		t.Status, t.RevokedAt = token.Revoked, a.EndedAt.UTC()
 	case "expired":
 		t.ExpiresAt = a.EndedAt.UTC()
@@ -133,6 +138,7 @@ func (a *answered) checkText(field, text string, most int) error {
 	return nil
 }
 
+// readRevoke returns nil when the token has ended, whoever ended it.
 func readRevoke(body []byte) error {
 	var answer struct {
 		Result string `json:"result"`

@@ -43,6 +43,8 @@ func (s *Store) Find(ctx context.Context, hashes []token.Hash) (map[token.Hash]t
 	for _, t := range found {
 		tokens = append(tokens, t)
 	}
+	// So that a report is known to owe no mail for what was told before, and
+	// its mail does not wait for it.
 	memories, err := s.recall(ctx, tokens...)
 	if err != nil {
 		return nil, err
@@ -62,6 +64,7 @@ func (s *Store) Expose(ctx context.Context, t token.Token, f token.Finding, poli
 	}
 	ended := t.GoodAt(f.At) && policy.Revoke
 	if ended {
+		// Before the service is asked, because afterwards may be too late.
 		if err := s.Ledger.Mark(ctx, t.Workspace, endingMarker+string(t.Hash), f.At); err != nil {
 			return "", err
 		}
@@ -69,6 +72,8 @@ func (s *Store) Expose(ctx context.Context, t token.Token, f token.Finding, poli
 			return "", err
 		}
 	}
+	// What is remembered is read only now: while the service was busy, another
+	// delivery of the same report may have told.
 	for race := 1; race <= maxRaces; race++ {
 		memories, err := s.recall(ctx, t)
 		if err != nil {

@@ -101,6 +101,7 @@ func (r *Remote) Lookup(ctx context.Context, hashes []token.Hash) (map[token.Has
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	// The calls asked for different hashes, and no answer may hold another.
 	all := make(map[token.Hash]token.Token)
 	for _, tokens := range found {
 		for _, t := range tokens {
@@ -140,6 +141,8 @@ func (r *Remote) call(ctx context.Context, path string, question any) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
+	// Both calls may be repeated: a lookup changes nothing, and a second
+	// revocation of the same token neither.
 	for try := 1; ; try++ {
 		answer, err := r.try(ctx, keys, path, body)
 		var passing *passingError

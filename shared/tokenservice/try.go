@@ -56,7 +56,7 @@ func (r *Remote) try(ctx context.Context, keys Keys, path string, body []byte) (
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", "safekeep")
+	request.Header.Set("User-Agent", "safekeep") // for the service's own log
 	request.Header.Set(timestampHeader, timestamp)
 	request.Header.Set(nonceHeader, nonce)
 	request.Header.Set(signatureHeader, sign(keys.current, timestamp, nonce, string(body)))
@@ -65,6 +65,8 @@ func (r *Remote) try(ctx context.Context, keys Keys, path string, body []byte) (
 		return nil, unreachable(err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	// A gateway in front of the service answers with pages of its own. So status
+	// and type are looked at before a byte of the body is.
 	if err := checkStatus(response.StatusCode); err != nil {
 		return nil, err
 	}
@@ -86,6 +88,8 @@ func (r *Remote) try(ctx context.Context, keys Keys, path string, body []byte) (
 	return answer, nil
 }
 
+// checkStatus returns nil for 200 alone. What may pass is tried again; what will
+// be the same the next time is not, so that its cause shows soon.
 func checkStatus(status int) error {
 	switch {
 	case status == http.StatusOK:
