@@ -40,7 +40,7 @@ func (s *Store) Create(ctx context.Context, t Token, actor string) error {
 func (s *Store) birth(t Token, entry ledger.Entry) []types.TransactWriteItem {
 	item := t.item()
 	pointer := dynamo.Item{"hash": dynamo.S(pointerKey(t.ID)), "target": dynamo.S(string(t.Hash))}
-	if !t.ExpiresAt.IsZero() {
+	if !t.ExpiresAt.IsZero() && t.ImportedAt.IsZero() {
 		item["purge_at"] = s.purgeAt(t.ExpiresAt)
 		pointer["purge_at"] = s.purgeAt(t.ExpiresAt)
 	}

@@ -46,7 +46,16 @@ func (c *change) revoke(reason Reason, at time.Time) {
 	c.set("status", dynamo.S(string(Revoked)))
 	c.set("revoked_at", dynamo.Time(at))
 	c.set("revoked_reason", dynamo.S(string(reason)))
-	c.set("purge_at", c.store.purgeAt(at))
+	c.purge(at)
+}
+
+// purge has the tombstone of a token that ends at the given time forgotten
+// some day. That of an imported one is kept: the same import may be repeated at
+// any time, and must not bring back what was revoked.
+func (c *change) purge(end time.Time) {
+	if c.token.ImportedAt.IsZero() {
+		c.set("purge_at", c.store.purgeAt(end))
+	}
 }
 
 // tell adds an entry; each carries the token's version after it.

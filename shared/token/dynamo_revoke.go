@@ -48,24 +48,27 @@ func (s *Store) Revoke(ctx context.Context, t Token, reason Reason, actor string
 const revokeAtOnce = 8
 
 // RevokeAll revokes every token of a workspace that is still good, because the
-// workspace ends. Run again it finishes what was left; it reads an index, so a
-// token of the last second may be found only then.
-func (s *Store) RevokeAll(ctx context.Context, workspace, actor string, now time.Time) error {
+// workspace ends, and returns how many there were. It reads an index, so a
+// token of the last second may be found only by the next call.
+func (s *Store) RevokeAll(ctx context.Context, workspace, actor string, now time.Time) (revoked int, err error) {
 	for cursor := ""; ; {
 		page, next, err := s.List(ctx, workspace, cursor, revokePage)
 		if err != nil {
-			return err
+			return revoked, err
 		}
 		group, inner := errgroup.WithContext(ctx)
 		group.SetLimit(revokeAtOnce)
 		for _, t := range page {
-			group.Go(func() error { return s.Revoke(inner, t, Ended, actor, now) })
+			if t.GoodAt(now) {
+				revoked++
+				group.Go(func() error { return s.Revoke(inner, t, Ended, actor, now) })
+			}
 		}
 		if err := group.Wait(); err != nil {
-			return err
+			return revoked, err
 		}
 		if cursor = next; cursor == "" {
-			return nil
+			return revoked, nil
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (s *Store) Rotate(ctx context.Context, old, next Token, until time.Time, ac
 	if until.After(now) {
 		change.set("retires_at", dynamo.Time(until))
 		if end, _ := old.GoodUntil(); end.IsZero() || until.Before(end) {
-			change.set("purge_at", s.purgeAt(until))
+			change.purge(until)
 		}
 	} else {
 		change.revoke(Rotated, now)

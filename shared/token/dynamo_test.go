@@ -313,7 +313,7 @@ func TestRevokeAllEndsAWorkspacesTokens(t *testing.T) {
 	}
 	other := issue(t, s, func(t *token.Token) { t.Workspace = "other" })
 	for range 2 {
-		if err := s.RevokeAll(t.Context(), "acme", "zoe", noon); err != nil {
+		if _, err := s.RevokeAll(t.Context(), "acme", "zoe", noon); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -164,6 +164,9 @@ func (s *Service) issue(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Store.Create(r.Context(), t, actor); err != nil {
 		return err
 	}
+	if err := s.stillThere(r.Context(), t); err != nil {
+		return err
+	}
 	w.Header().Set("Location", r.URL.EscapedPath()+"/"+t.ID)
 	return web.WriteJSON(w, http.StatusCreated, issued{view(t, now), secret.Reveal()})
 }
@@ -235,11 +238,14 @@ func (s *Service) rotate(w http.ResponseWriter, r *http.Request) error {
 	var q struct {
 		OverlapHours *int `json:"overlap_hours"`
 	}
-	if err := web.ReadJSON(r, &q); err != nil {
+	if err := web.ReadOptionalJSON(r, &q); err != nil {
 		return err
 	}
 	overlap, err := checkOverlap(q.OverlapHours)
 	if err != nil {
+		return err
+	}
+	if err := s.Directory.CheckWorkspace(r.Context(), r.PathValue("workspace")); err != nil {
 		return err
 	}
 	secret, err := s.Format.Issue(s.Random)
@@ -259,14 +265,33 @@ func (s *Service) rotate(w http.ResponseWriter, r *http.Request) error {
 			return errRotated(old)
 		}
 		next := old.succeed(idPrefix+ledger.NewSeq(), secret, now)
-		err = s.Store.Rotate(r.Context(), old, next, now.Add(overlap), actor)
+		until := now.Add(overlap)
+		if end := old.ExpiresAt; !end.IsZero() && end.Before(until) {
+			until = end // its own date comes first
+		}
+		err = s.Store.Rotate(r.Context(), old, next, until, actor)
 		if errors.Is(err, errRaced) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
+		if err := s.stillThere(r.Context(), next); err != nil {
+			return err
+		}
+		w.Header().Set("Location", strings.TrimSuffix(r.URL.EscapedPath(), old.ID+"/rotate")+next.ID)
 		return web.WriteJSON(w, http.StatusCreated, issued{view(next, now), secret.Reveal()})
 	}
 	return errBusy
+}
+
+// stillThere looks again whether the workspace has ended while something new
+// was made in it; then what is new ends too. Whoever ends a workspace marks it
+// before looking for tokens, so one of the two sees the other.
+func (s *Service) stillThere(ctx context.Context, t Token) error {
+	err := s.Directory.CheckWorkspace(ctx, t.Workspace)
+	if p, ok := problem.Of(err); ok && p.Kind == problem.NotFound {
+		return errors.Join(err, s.Store.Revoke(ctx, t, Ended, "safekeep", s.Now().UTC()))
+	}
+	return err
 }

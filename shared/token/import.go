@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"safekeep/shared/identity"
@@ -21,7 +22,7 @@ import (
 // The limits of one import.
 const (
 	MaxImport     = 10_000  // lines
-	maxImportBody = 6 << 20 // bytes, which is Lambda's limit too
+	maxImportBody = 4 << 20 // bytes; Lambda takes 6 MB, and gets this kind in base64
 	maxImportLine = 8 << 10 // bytes
 )
 
@@ -38,7 +39,7 @@ type importLine struct {
 }
 
 // token checks the line and returns the token it describes.
-func (l *importLine) token(workspace string, now time.Time) (Token, error) {
+func (l *importLine) token(format Format, workspace string, now time.Time) (Token, error) {
 	t := Token{
 		Workspace: workspace, Name: l.Name, CreatedBy: l.CreatedBy, Scopes: l.Scopes,
 		Status: Active, Version: 1, ImportedAt: now, LastUsedOn: l.LastUsedOn,
@@ -52,6 +53,10 @@ func (l *importLine) token(workspace string, now time.Time) (Token, error) {
 	t.Hint = "sha256:" + string(t.Hash[:8])
 	if err := checkName(l.Name); err != nil {
 		return t, err
+	}
+	// Old tables often name a key by the key.
+	if slices.ContainsFunc(append(strings.Fields(l.Name), l.Name), func(word string) bool { return HashOf(word) == t.Hash }) || len(format.Within(l.Name)) > 0 {
+		return t, problem.Field("name", "holds a token; names stand in mails and in the ledger")
 	}
 	// Whoever made an old token may have left long ago, so no member is asked for.
 	if err := identity.Check("created_by", l.CreatedBy); err != nil {
@@ -76,13 +81,13 @@ func (l *importLine) token(workspace string, now time.Time) (Token, error) {
 // readImport reads all lines and checks every one before anything is stored:
 // a mistake in line 9,000 is better told than imported around.
 // It returns the tokens and the number of the line of each.
-func readImport(body io.Reader, workspace string, now time.Time) (tokens []Token, lines []int, err error) {
+func readImport(body io.Reader, format Format, workspace string, now time.Time) (tokens []Token, lines []int, err error) {
 	text, err := io.ReadAll(io.LimitReader(body, maxImportBody+1))
 	if err != nil {
 		return nil, nil, problem.New(problem.Unreadable, "The body could not be read.")
 	}
 	if len(text) > maxImportBody {
-		return nil, nil, problem.New(problem.TooLarge, "The body is longer than 6 MB; import in several calls.")
+		return nil, nil, problem.New(problem.TooLarge, "The body is longer than 4 MB; import in several calls.")
 	}
 	first := map[Hash]int{}
 	number := 0
@@ -94,7 +99,7 @@ func readImport(body io.Reader, workspace string, now time.Time) (tokens []Token
 		if len(tokens) == MaxImport {
 			return nil, nil, problem.New(problem.TooLarge, fmt.Sprintf("There are more than %d lines; import in several calls.", MaxImport))
 		}
-		t, err := readImportLine(line, workspace, now)
+		t, err := readImportLine(line, format, workspace, now)
 		if err == nil && first[t.Hash] > 0 {
 			err = problem.Field("sha256", fmt.Sprintf("stands in line %d already", first[t.Hash]))
 		}
@@ -110,7 +115,7 @@ func readImport(body io.Reader, workspace string, now time.Time) (tokens []Token
 	return tokens, lines, nil
 }
 
-func readImportLine(text []byte, workspace string, now time.Time) (Token, error) {
+func readImportLine(text []byte, format Format, workspace string, now time.Time) (Token, error) {
 	var line importLine
 	if len(text) > maxImportLine {
 		return Token{}, problem.New(problem.Unacceptable, "is longer than 8 KB")
@@ -118,7 +123,7 @@ func readImportLine(text []byte, workspace string, now time.Time) (Token, error)
 	if err := web.DecodeJSON(text, &line); err != nil {
 		return Token{}, err
 	}
-	return line.token(workspace, now)
+	return line.token(format, workspace, now)
 }
 
 // inLine says which line a problem is in.
@@ -158,7 +163,7 @@ func (s *Service) importTokens(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := s.Now().UTC()
-	tokens, lines, err := readImport(r.Body, workspace, now)
+	tokens, lines, err := readImport(r.Body, s.Format, workspace, now)
 	if err != nil {
 		return err
 	}
@@ -168,6 +173,11 @@ func (s *Service) importTokens(w http.ResponseWriter, r *http.Request) error {
 	stored, err := s.Store.Import(r.Context(), tokens, actor, now)
 	if err != nil {
 		return fmt.Errorf("importing %d tokens: %w", len(tokens), err)
+	}
+	if err := s.Directory.CheckWorkspace(r.Context(), workspace); err != nil {
+		// It ended meanwhile, and what was imported into it ends too.
+		_, revoking := s.Store.RevokeAll(r.Context(), workspace, "safekeep", now)
+		return errors.Join(err, revoking)
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")

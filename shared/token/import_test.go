@@ -18,7 +18,7 @@ func (a *api) importLines(body string) (int, string) {
 }
 
 func line(text, more string) string {
-	return `{"sha256":"` + string(token.HashOf(text)) + `","name":"old ` + text + `","created_by":"long-gone","created_at":"2020-01-01T00:00:00Z"` + more + "}\n"
+	return `{"sha256":"` + string(token.HashOf(text)) + `","name":"old key","created_by":"long-gone","created_at":"2020-01-01T00:00:00Z"` + more + "}\n"
 }
 
 func TestImport(t *testing.T) {
@@ -70,6 +70,8 @@ func TestImportRefusesAllForOne(t *testing.T) {
 		"expired":         {line("x", `,"expires_at":"2020-01-01T00:00:00Z"`), 422, "line 2: expires_at"},
 		"unknown field":   {line("x", `,"token":"x"`), 400, "line 2: token"},
 		"garbage":         {"garbage", 400, "line 2"},
+		"a token's name":  {line("x", `,"name":"key skp_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17"`), 422, "line 2: name"},
+		"named by itself": {line("x", `,"name":"x"`), 422, "line 2: name"},
 		"an array":        {"[]", 400, "line 2"},
 		"a very long one": {`{"name":"` + strings.Repeat("x", 9000) + `"}`, 422, "line 2"},
 	} {

@@ -258,6 +258,9 @@ func (w *world) checkShown(t *rapid.T, k *known) {
 			To    string
 			Until time.Time
 		}{k.state.successor, k.state.until}
+		if k.state.status == token.Revoked && k.state.revokedAt.Before(k.state.until) {
+			want.Rotated.Until = k.state.revokedAt // something ended it before
+		}
 	}
 	if k.state.predecessor != "" {
 		want.Replaces = &k.state.predecessor

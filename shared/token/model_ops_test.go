@@ -175,7 +175,7 @@ func (w *world) do(o op, k *known) (told string, next *known) {
 		_ = json.Unmarshal(r.Body.Bytes(), &answer)
 		return answer.Result, nil
 	default:
-		if err := w.store.RevokeAll(context.Background(), k.workspace, "zoe", w.now); err != nil {
+		if _, err := w.store.RevokeAll(context.Background(), k.workspace, "zoe", w.now); err != nil {
 			return err.Error(), nil
 		}
 		return "", nil

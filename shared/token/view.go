@@ -75,7 +75,7 @@ func view(t Token, now time.Time) tokenView {
 	}
 	if t.Successor.ID != "" {
 		v.Rotated = &rotatedView{To: t.Successor.ID, Until: t.RetiresAt}
-		if t.RetiresAt.IsZero() { // ended at once
+		if t.Status == Revoked { // at once, or before the overlap was over
 			v.Rotated.Until = t.RevokedAt
 		}
 	}

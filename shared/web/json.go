@@ -25,18 +25,35 @@ const maxLongBody = 6 << 20
 // and trailing text are problems that name the field; values are not repeated.
 func ReadJSON(r *http.Request, v any) error { return readJSON(r, v, maxBody) }
 
+// ReadOptionalJSON is ReadJSON for a body that may be left out.
+func ReadOptionalJSON(r *http.Request, v any) error {
+	body, err := readBody(r, maxBody)
+	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+		return err
+	}
+	return DecodeJSON(body, v)
+}
+
 // ReadLongJSON is ReadJSON for a body of at most 6 MB.
 func ReadLongJSON(r *http.Request, v any) error { return readJSON(r, v, maxLongBody) }
 
 func readJSON(r *http.Request, v any, limit int64) error {
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	body, err := readBody(r, limit)
 	if err != nil {
-		return problem.New(problem.Unreadable, "The body could not be read.")
-	}
-	if int64(len(body)) > limit {
-		return problem.New(problem.TooLarge, fmt.Sprintf("The body is longer than %d MB.", limit>>20))
+		return err
 	}
 	return DecodeJSON(body, v)
+}
+
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		return nil, problem.New(problem.Unreadable, "The body could not be read.")
+	}
+	if int64(len(body)) > limit {
+		return nil, problem.New(problem.TooLarge, fmt.Sprintf("The body is longer than %d MB.", limit>>20))
+	}
+	return body, nil
 }
 
 // DecodeJSON decodes one JSON document into v as strictly as ReadJSON.

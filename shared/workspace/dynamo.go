@@ -159,10 +159,13 @@ func (s *Store) Roster(ctx context.Context, id string) (Workspace, []Member, err
 // What is already so is not written again.
 func (s *Store) Put(ctx context.Context, want Workspace, actor string, now time.Time) (Workspace, error) {
 	for range maxRaces {
-		old, err := s.Get(ctx, want.ID)
+		old, err := s.Ever(ctx, want.ID)
 		found := !errors.Is(err, ErrNotFound)
 		if err != nil && found {
 			return Workspace{}, err
+		}
+		if !old.EndedAt.IsZero() {
+			return Workspace{}, ErrEnded
 		}
 		if found && old.Name == want.Name && old.AutoRevoke == want.AutoRevoke && old.SSO == want.SSO {
 			return old, nil

@@ -151,10 +151,13 @@ func (s *Service) sync(w http.ResponseWriter, r *http.Request) error {
 
 // Tokens are what a workspace's end takes with it.
 type Tokens interface {
-	// RevokeAll revokes every token of the workspace that is still good. Run
-	// again it finishes what was left.
-	RevokeAll(ctx context.Context, workspace, actor string, now time.Time) error
+	// RevokeAll revokes every token of the workspace that is still good and
+	// returns how many there were. One of the last second may be missed.
+	RevokeAll(ctx context.Context, workspace, actor string, now time.Time) (int, error)
 }
+
+// endPause is how long the index of tokens is given to show the newest.
+const endPause = time.Second
 
 // end ends a workspace for good: it is marked first, so that nothing new is
 // made in it, then its tokens are revoked and its members leave. The call can
@@ -168,7 +171,7 @@ func (s *Service) end(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Store.End(r.Context(), id, actor, now); err != nil {
 		return err
 	}
-	if err := s.Tokens.RevokeAll(r.Context(), id, actor, now); err != nil {
+	if err := s.revokeAll(r.Context(), id, actor, now); err != nil {
 		return err
 	}
 	_, members, err := s.Store.Roster(r.Context(), id)
@@ -182,4 +185,20 @@ func (s *Service) end(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// revokeAll goes over the tokens until it finds none that is good, at least
+// twice: the first time the index may not show the newest yet.
+func (s *Service) revokeAll(ctx context.Context, id, actor string, now time.Time) error {
+	for pass := 1; ; pass++ {
+		revoked, err := s.Tokens.RevokeAll(ctx, id, actor, now)
+		if err != nil || pass > 1 && revoked == 0 {
+			return err
+		}
+		select {
+		case <-time.After(endPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

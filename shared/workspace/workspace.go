@@ -62,6 +62,7 @@ func (m Member) Told() bool {
 var (
 	ErrNotFound       = problem.New(problem.NotFound, "There is no such workspace.")
 	ErrMemberNotFound = problem.New(problem.NotFound, "There is no such member in this workspace.")
+	ErrEnded          = problem.New(problem.Conflict, "This workspace has ended, for good; make another one under another id.")
 	errBusy           = problem.New(problem.Unavailable, "This is being changed by many at once; send the same request again.")
 )
 
