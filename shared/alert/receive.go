@@ -16,7 +16,8 @@ import (
 
 // Tokens is what a report needs of the token service.
 type Tokens interface {
-	// Find returns those that exist, consistently.
+	// Find returns those that exist, consistently. An error beside tokens says
+	// that there may be more.
 	Find(ctx context.Context, hashes []token.Hash) (map[token.Hash]token.Token, error)
 	// Expose does what the report asks for, whoever else is at the token.
 	Expose(ctx context.Context, t token.Token, f token.Finding, policy token.Policy) (token.Outcome, error)
@@ -54,13 +55,15 @@ func (r *Receiver) Receive(ctx context.Context, host, report string, items []ite
 			places[hash] = append(places[hash], items[i].place)
 		}
 	}
-	found, err := r.Tokens.Find(ctx, hashes)
-	if err != nil {
-		return nil, err
+	// One token that cannot be made sense of must not keep the others alive, so
+	// what was found is dealt with before the error is returned.
+	found, odd := r.Tokens.Find(ctx, hashes)
+	if odd != nil && len(found) == 0 {
+		return nil, odd
 	}
 	r.tidy(items, leads, found, places)
 	outcomes, err := r.decide(ctx, host, report, hashes, found, places, now)
-	if err != nil {
+	if err := errors.Join(odd, err); err != nil {
 		return nil, err
 	}
 	results := make([]token.Outcome, len(items))

@@ -93,8 +93,10 @@ func TestContract(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readLookup(body, asked.SHA256); (err != nil) != slices.Contains(shape.Required, field) {
+		if tokens, err := readLookup(body, asked.SHA256); (err != nil) != slices.Contains(shape.Required, field) {
 			t.Errorf("without %s: %v", field, err)
+		} else if err != nil && len(tokens) > 0 {
+			t.Errorf("without %s: found %v beside the error", field, tokens)
 		}
 		full[field] = value
 	}

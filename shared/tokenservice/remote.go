@@ -79,11 +79,12 @@ func loopback(host string) bool {
 }
 
 // Lookup returns those of the hashes, which must be distinct, that are tokens.
-// Status is Active or Revoked; an expired one is Active with ExpiresAt in the
-// past.
+// Status is Active or Revoked; an expired one is Active with ExpiresAt set. An
+// error beside tokens is about others, of which the service makes no sense; when
+// a whole answer does not, there are none.
 func (r *Remote) Lookup(ctx context.Context, hashes []token.Hash) (map[token.Hash]token.Token, error) {
 	chunks := slices.Collect(slices.Chunk(hashes, lookupSize))
-	found := make([][]token.Token, len(chunks))
+	found, odd := make([][]token.Token, len(chunks)), make([]error, len(chunks))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelCalls)
 	for i, chunk := range chunks {
@@ -93,8 +94,12 @@ func (r *Remote) Lookup(ctx context.Context, hashes []token.Hash) (map[token.Has
 				found[i], err = readLookup(answer, chunk)
 			}
 			if err != nil {
-				return fmt.Errorf("looking tokens up at the token service: %w", err)
+				err = fmt.Errorf("looking tokens up at the token service: %w", err)
 			}
+			if found[i] == nil {
+				return err
+			}
+			odd[i] = err // returned here, it would end the other calls
 			return nil
 		})
 	}
@@ -108,7 +113,7 @@ func (r *Remote) Lookup(ctx context.Context, hashes []token.Hash) (map[token.Has
 			all[t.Hash] = t
 		}
 	}
-	return all, nil
+	return all, errors.Join(odd...)
 }
 
 // Revoke ends a token that Lookup has found. It is the same whether this call

@@ -191,23 +191,111 @@ func TestSightingsEnd(t *testing.T) {
 	}
 }
 
+// activate brings a token back to life.
+func (d *double) activate(hash token.Hash) {
+	d.set(hash, "status", "active")
+	d.set(hash, "ended_at", nil)
+}
+
 // A token that the service brings back to life after its leak was told is ended
-// again by the next report, and nobody is told twice.
+// again by the next report. Each end stands in the ledger; the mail goes once.
 func TestBroughtBackToLife(t *testing.T) {
 	d := newDouble(t)
 	s := d.store()
 	_, hash := d.add("active")
-	for range 2 {
+	for range 3 {
+		for _, want := range []token.Outcome{token.OutcomeRevoked, token.OutcomeAlreadyRevoked} {
+			if outcome, err := deliver(t.Context(), s, hash, finding("u"), revoking); err != nil || outcome != want {
+				t.Fatalf("%s, %v; want %s", outcome, err, want)
+			}
+		}
+		d.activate(hash)
+	}
+	if ended, _ := d.counts(); ended != 3 {
+		t.Errorf("ended %d times, want 3", ended)
+	}
+	if diff := cmp.Diff([]string{"1 token.exposed revoked owes", "2 token.revoked", "3 token.revoked", "4 token.revoked"}, story(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// So it is when many deliveries find it alive at once, and when the one that
+// ended it died before it could tell.
+func TestBroughtBackToLifeUnderWay(t *testing.T) {
+	want := []string{"1 token.exposed revoked owes", "2 token.revoked", "3 token.revoked"}
+	for name, again := range map[string]func(*double, *Store, token.Hash){
+		"many at once": func(d *double, s *Store, hash token.Hash) {
+			var wg sync.WaitGroup
+			for range 20 {
+				wg.Go(func() {
+					if _, err := deliver(t.Context(), s, hash, finding("u"), revoking); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+		},
+		"dies": func(d *double, s *Store, hash token.Hash) {
+			ctx, die := context.WithCancel(t.Context())
+			d.onRevoked(die)
+			if _, err := deliver(ctx, s, hash, finding("u"), revoking); err == nil {
+				t.Error("it did not die")
+			}
+			d.onRevoked(nil)
+			for range 2 {
+				if _, err := deliver(t.Context(), s, hash, finding("u"), off); err != nil {
+					t.Error(err)
+				}
+			}
+		},
+	} {
+		d := newDouble(t)
+		s := d.store()
+		s.Remote.timeout = callTimeout
+		_, hash := d.add("active")
 		if _, err := deliver(t.Context(), s, hash, finding("u"), revoking); err != nil {
 			t.Fatal(err)
 		}
-		d.set(hash, "status", "active")
-		d.set(hash, "ended_at", nil)
+		d.activate(hash)
+		again(d, s, hash)
+		if diff := cmp.Diff(want, story(t, s)); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
 	}
-	if ended, _ := d.counts(); ended != 2 {
-		t.Errorf("ended %d times, want 2", ended)
-	}
-	if lines := story(t, s); len(lines) != 2 {
-		t.Errorf("told %v", lines)
+}
+
+// That a token had ended already is no reason to be silent when it is alive.
+func TestEndedBeforeAndBroughtBack(t *testing.T) {
+	const before = "1 token.exposed already_revoked owes"
+	for name, c := range map[string]struct {
+		policies []token.Policy // of the reports after it was brought back
+		want     []string
+	}{
+		"revoked":            {[]token.Policy{revoking, revoking}, []string{before, "2 token.exposed revoked owes", "3 token.revoked"}},
+		"left alive":         {[]token.Policy{off, off}, []string{before, "2 token.exposed reported_only owes"}},
+		"left, then revoked": {[]token.Policy{off, revoking, off}, []string{before, "2 token.exposed reported_only owes", "3 token.exposed revoked owes", "4 token.revoked"}},
+	} {
+		for _, status := range []string{"revoked", "expired"} {
+			t.Run(name+" after "+status, func(t *testing.T) {
+				t.Parallel()
+				d := newDouble(t)
+				s := d.store()
+				_, hash := d.add(status)
+				for range 2 {
+					if outcome, err := deliver(t.Context(), s, hash, finding("u"), revoking); err != nil || outcome != token.OutcomeAlreadyRevoked {
+						t.Fatalf("%s, %v", outcome, err)
+					}
+				}
+				d.activate(hash)
+				for _, policy := range c.policies {
+					if _, err := deliver(t.Context(), s, hash, finding("u"), policy); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if diff := cmp.Diff(c.want, story(t, s)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
 	}
 }
