@@ -164,7 +164,9 @@ func (r *Receiver) decide(ctx context.Context, host, report string, hashes []tok
 	}
 	owing := map[string]int{}
 	for _, t := range found {
-		if token.Decide(&t, finding(t), r.policy(choices, t.Workspace)).Expose {
+		// Those that an earlier delivery of the same report got through count
+		// too: their mail waits for the rest.
+		if t.ExposedBy == report || token.Decide(&t, finding(t), r.policy(choices, t.Workspace)).Expose {
 			owing[t.Workspace]++
 		}
 	}

@@ -69,7 +69,7 @@ func decode(item dynamo.Item) Token {
 		CreatedAt: dynamo.TimeOf(item, "created_at"), ExpiresAt: dynamo.TimeOf(item, "expires_at"),
 		Status: Status(dynamo.Text(item, "status")), Version: dynamo.Number(item, "version"),
 		RevokedAt: dynamo.TimeOf(item, "revoked_at"), RevokedReason: Reason(dynamo.Text(item, "revoked_reason")),
-		LastUsedOn: dynamo.Text(item, "last_used_on"), ExposedAt: dynamo.TimeOf(item, "exposed_at"),
+		LastUsedOn: dynamo.Text(item, "last_used_on"), ExposedAt: dynamo.TimeOf(item, "exposed_at"), ExposedBy: dynamo.Text(item, "exposed_by"),
 		MorePlaces: dynamo.Number(item, "more_places"),
 		LastUsedAt: dynamo.TimeOf(item, "last_used_at"),
 		LastUse:    Use{dynamo.Text(item, "last_used_ip"), dynamo.Text(item, "last_used_agent")},

@@ -113,6 +113,9 @@ func (s *Store) again(ctx context.Context, hash Hash, race int) (Token, error) {
 
 // expose adds a step to a change.
 func (s *Store) expose(change *change, f Finding, policy Policy, step Step) {
+	if step.Expose {
+		change.set("exposed_by", dynamo.S(f.Report))
+	}
 	if step.Expose && change.token.ExposedAt.IsZero() {
 		change.set("exposed_at", dynamo.Time(f.At))
 	}

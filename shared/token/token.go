@@ -70,6 +70,8 @@ type Token struct {
 	Successor, Predecessor Sibling
 	// ExposedAt is when the first report of it was acted on, or zero.
 	ExposedAt time.Time
+	// ExposedBy is the digest of the report that was acted on last.
+	ExposedBy string
 	// Places are digests of the URLs it was found at, at most MaxSightings;
 	// MorePlaces counts the reports after that.
 	Places     []string

@@ -143,6 +143,7 @@ func (s *Store) writes(m *memory, t *token.Token, f token.Finding, policy token.
 			marker = reportedMarker
 		case token.OutcomeAlreadyRevoked:
 			marker = endedBeforeMarker
+		default: // revoked: the first choice stands
 		}
 		items = append(items, s.Ledger.Once(t.Workspace, marker+string(t.Hash), f.At))
 	}

@@ -224,7 +224,7 @@ func TestBroughtBackToLife(t *testing.T) {
 func TestBroughtBackToLifeUnderWay(t *testing.T) {
 	want := []string{"1 token.exposed revoked owes", "2 token.revoked", "3 token.revoked"}
 	for name, again := range map[string]func(*double, *Store, token.Hash){
-		"many at once": func(d *double, s *Store, hash token.Hash) {
+		"many at once": func(_ *double, s *Store, hash token.Hash) {
 			var wg sync.WaitGroup
 			for range 20 {
 				wg.Go(func() {

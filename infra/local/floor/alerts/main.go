@@ -302,15 +302,15 @@ func revoke(ctx context.Context, t item, f finding, now time.Time, report string
 	_, err = client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 		{Update: &types.Update{
 			TableName: &tokens, Key: item{"hash": t["hash"]},
-			UpdateExpression: aws.String("SET #exposed_at = :exposed_at, #status = :status, #revoked_at = :revoked_at, " +
+			UpdateExpression: aws.String("SET #exposed_at = :exposed_at, #exposed_by = :exposed_by, #status = :status, #revoked_at = :revoked_at, " +
 				"#revoked_reason = :revoked_reason, #purge_at = :purge_at, #version = :next ADD #places :places"),
 			ConditionExpression: aws.String("#version = :version"),
 			ExpressionAttributeNames: map[string]string{
-				"#exposed_at": "exposed_at", "#status": "status", "#revoked_at": "revoked_at",
+				"#exposed_at": "exposed_at", "#exposed_by": "exposed_by", "#status": "status", "#revoked_at": "revoked_at",
 				"#revoked_reason": "revoked_reason", "#purge_at": "purge_at", "#version": "version", "#places": "places",
 			},
 			ExpressionAttributeValues: item{
-				":exposed_at": at, ":status": s("revoked"), ":revoked_at": at, ":revoked_reason": s("leaked"),
+				":exposed_at": at, ":exposed_by": s(report), ":status": s("revoked"), ":revoked_at": at, ":revoked_reason": s("leaked"),
 				":purge_at": n(now.Add(tombstone).Unix()), ":version": n(version), ":next": n(version + 2),
 				":places": &types.AttributeValueMemberSS{Value: []string{hex.EncodeToString(place[:8])}},
 			},
