@@ -22,6 +22,7 @@ const leaseFor = 7 * time.Second
 
 // EphemeraShelf shares one host's keys in the Ephemera table, under
 // "hostkey#<host>", which no other function may write.
+// A keyring has one of its own.
 type EphemeraShelf struct {
 	Client *dynamodb.Client
 	Table  string

@@ -172,7 +172,10 @@ func (b *bench) travel(d time.Duration) { b.clock.Add(int64(d)) }
 // another is a second instance of the function: same tables, empty memory.
 func (b *bench) another() *Service {
 	other := *b.service
-	fresh := NewKeyring("github", b.service.GitHub.Source, b.service.GitHub.Shelf, nil)
+	// A shelf remembers the lease it asked for, so every instance has its own.
+	first := b.service.GitHub.Shelf.(*EphemeraShelf)
+	shelf := &EphemeraShelf{Client: first.Client, Table: first.Table, Host: first.Host, URL: first.URL}
+	fresh := NewKeyring("github", b.service.GitHub.Source, shelf, nil)
 	fresh.Now = b.now
 	other.GitHub = fresh
 	return &other

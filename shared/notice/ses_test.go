@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,6 +37,7 @@ func TestSESAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var mu sync.Mutex // the handler may outlive the call that hung up
 			tries := 0
 			var got struct {
 				FromEmailAddress string
@@ -47,8 +49,10 @@ func TestSESAnswers(t *testing.T) {
 				}
 			}
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
 				tries++
 				_ = json.NewDecoder(r.Body).Decode(&got)
+				mu.Unlock()
 				c.answer(w, r)
 			}))
 			defer server.Close()
@@ -56,6 +60,8 @@ func TestSESAnswers(t *testing.T) {
 				Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
 			})}
 			err := ses.Send(t.Context(), "ann@acme.example", Mail{Subject: "s", Text: "t", HTML: "h", Headers: map[string]string{"Auto-Submitted": "auto-generated"}})
+			mu.Lock()
+			defer mu.Unlock()
 			switch {
 			case c.want != nil && !errors.Is(err, c.want), c.want == nil && !c.inFlight && err != nil:
 				t.Errorf("%v, want %v", err, c.want)

@@ -108,11 +108,20 @@ func checkExpiry(text *string, now time.Time) (time.Time, error) {
 	if text == nil {
 		return time.Time{}, nil
 	}
-	expires, err := time.Parse(time.RFC3339, *text)
-	if expires = expires.UTC(); err != nil || !expires.After(now) || expires.Year() > 9999 {
+	expires, err := parseExpiry(*text)
+	if err != nil || !expires.After(now) {
 		return time.Time{}, problem.Field("expires_at", "must be a time in the future such as 2027-01-31T00:00:00Z, or null for never")
 	}
 	return expires, nil
+}
+
+// parseExpiry reads a time that can be stored and shown.
+func parseExpiry(text string) (time.Time, error) {
+	expires, err := time.Parse(time.RFC3339, text)
+	if expires = expires.UTC(); err == nil && expires.Year() > 9999 {
+		err = errors.New("the year has five digits")
+	}
+	return expires, err
 }
 
 // checkName keeps names fit for a mail's subject: one line, visible, short.

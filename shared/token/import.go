@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -74,8 +75,13 @@ func (l *importLine) token(format Format, workspace string, now time.Time) (Toke
 	if err := checkScopes(l.Scopes); err != nil {
 		return t, err
 	}
-	t.ExpiresAt, err = checkExpiry(l.ExpiresAt, now)
-	return t, err
+	if l.ExpiresAt != nil {
+		// Whether it may lie in the past, checkExpired says.
+		if t.ExpiresAt, err = parseExpiry(*l.ExpiresAt); err != nil {
+			return t, problem.Field("expires_at", "must be a time such as 2027-01-31T00:00:00Z, or null for never")
+		}
+	}
+	return t, nil
 }
 
 // readImport reads all lines and checks every one before anything is stored:
@@ -167,6 +173,9 @@ func (s *Service) importTokens(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkExpired(r.Context(), tokens, lines, now); err != nil {
+		return err
+	}
 	for i := range tokens {
 		tokens[i].ID = idPrefix + ledger.NewSeq()
 	}
@@ -192,6 +201,31 @@ func (s *Service) importTokens(w http.ResponseWriter, r *http.Request) error {
 		}
 		if err := out.Encode(result); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkExpired refuses tokens that have expired, except those that are here
+// already: an import that was good last year can be repeated this year.
+func (s *Service) checkExpired(ctx context.Context, tokens []Token, lines []int, now time.Time) error {
+	var expired []Hash
+	for _, t := range tokens {
+		if _, _, ended := t.End(now); ended {
+			expired = append(expired, t.Hash)
+		}
+	}
+	if len(expired) == 0 {
+		return nil
+	}
+	stored, err := s.Store.Find(ctx, expired)
+	if err != nil {
+		return err
+	}
+	for i, t := range tokens {
+		_, _, ended := t.End(now)
+		if has := stored[t.Hash]; ended && has.Workspace != t.Workspace {
+			return inLine(lines[i], problem.Field("expires_at", "has passed; leave the line out"))
 		}
 	}
 	return nil

@@ -91,6 +91,19 @@ func TestImportRefusesAllForOne(t *testing.T) {
 	}
 }
 
+// What was good when it was first imported stays good to repeat.
+func TestImportRepeatedAfterExpiry(t *testing.T) {
+	a := newAPI(t)
+	body := line("short", `,"expires_at":"2026-11-23T00:00:00Z"`)
+	if status, answer := a.importLines(body); status != 200 || !strings.Contains(answer, "created") {
+		t.Fatalf("%d %s", status, answer)
+	}
+	a.now = noon.Add(24 * time.Hour)
+	if status, answer := a.importLines(body + line("other", "")); status != 200 || !strings.Contains(answer, "unchanged") || a.active("short") {
+		t.Errorf("%d %s", status, answer)
+	}
+}
+
 func TestUseIsNotedByDayAndAddress(t *testing.T) {
 	a := newAPI(t)
 	_, made := a.call("POST", "/workspaces/acme/tokens", `{"name":"CI","created_by":"ann"}`)
