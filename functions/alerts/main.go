@@ -62,7 +62,7 @@ func run(ctx context.Context, environment map[string]string) error {
 	}
 	client := dynamo.NewClient(cfg)
 	recorder := metrics.NewRecorder(os.Stdout, c.Stack)
-	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: days(c.LedgerDays)}
+	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: function.Days(c.LedgerDays)}
 	tokens, err := tokensOf(c, cfg, client, story)
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func run(ctx context.Context, environment map[string]string) error {
 // tokensOf returns the company's own token service or, without one, our table.
 func tokensOf(c config, cfg aws.Config, client *dynamodb.Client, story *ledger.Store) (alert.Tokens, error) {
 	if c.TokenService == "" {
-		return &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: days(c.TombstoneDays)}, nil
+		return &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: function.Days(c.TombstoneDays)}, nil
 	}
 	keys := fromManager(cfg, c.TokenSecret)
 	if keys == nil {
@@ -115,5 +115,3 @@ func fromManager(cfg aws.Config, id string) func(context.Context) (string, error
 	manager := &secret.Manager{Client: secretsmanager.NewFromConfig(cfg), ID: id, Now: time.Now}
 	return manager.Read
 }
-
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

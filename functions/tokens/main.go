@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
@@ -41,11 +40,9 @@ func run(ctx context.Context, environment map[string]string) error {
 		return fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	client := dynamo.NewClient(aws)
-	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: days(c.LedgerDays)}
-	store := &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: days(c.TombstoneDays)}
+	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: function.Days(c.LedgerDays)}
+	store := &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: function.Days(c.TombstoneDays)}
 	workspaces := &workspace.Store{Client: client, Table: c.Workspaces, Ledger: story}
 	web.Start(web.Private(token.NewService(store, workspaces, format).Routes()))
 	return nil
 }
-
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

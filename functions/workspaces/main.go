@@ -37,15 +37,13 @@ func run(ctx context.Context, environment map[string]string) error {
 		return fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	client := dynamo.NewClient(aws)
-	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: days(c.LedgerDays)}
+	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: function.Days(c.LedgerDays)}
 	service := &workspace.Service{
 		Store:  &workspace.Store{Client: client, Table: c.Workspaces, Ledger: story},
 		Ledger: story,
-		Tokens: &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: days(c.TombstoneDays)},
+		Tokens: &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: function.Days(c.TombstoneDays)},
 		Now:    time.Now,
 	}
 	web.Start(web.Private(service.Routes()))
 	return nil
 }
-
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

@@ -13,8 +13,10 @@ import (
 	"syscall"
 )
 
-// buildFlags are those of the Makefile, with which functions ship.
-const buildFlags = "-tags=lambda.norpc -trimpath -ldflags=-s -buildvcs=false"
+// ShippingFlags are those of the Makefile, with which SAM builds. They are set
+// here and not taken from the environment: a program with symbols or with C in
+// it is another size and starts later.
+const ShippingFlags = "-tags=lambda.norpc -trimpath -ldflags=-s -buildvcs=false"
 
 // built remembers what this process has built: its stacks share the programs.
 var built sync.Map // root and names to func() error
@@ -78,7 +80,7 @@ func compile(ctx context.Context, root string, names []string) error {
 	cmd.Dir = root
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "GOFLAGS=")
-	}), "CGO_ENABLED=0", "GOFLAGS="+buildFlags, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOWORK=off")
+	}), "CGO_ENABLED=0", "GOFLAGS="+ShippingFlags, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOWORK=off")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the functions: %w\n%s", err, output)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/caarlos0/env/v11"
@@ -25,3 +26,6 @@ func Main(run func(ctx context.Context, environment map[string]string) error) {
 func Config[T any](environment map[string]string) (T, error) {
 	return env.ParseAsWithOptions[T](env.Options{Environment: environment})
 }
+
+// Days is the length of so many days, as parameters of the stack give times.
+func Days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

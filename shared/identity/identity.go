@@ -1,9 +1,13 @@
-// Package identity states which ids the company may bring: those of its
-// workspaces and users. Safekeep makes its own ids elsewhere.
+// Package identity states which ids the company may bring, those of its
+// workspaces and users, and what it may call things. Safekeep makes its own ids
+// elsewhere.
 package identity
 
 import (
+	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"safekeep/shared/problem"
 )
@@ -32,6 +36,24 @@ func Check(field, id string) error {
 		alphanumeric := '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 		if !alphanumeric && strings.IndexByte(punctuation, c) < 0 {
 			return problem.Field(field, "may hold only A-Z a-z 0-9 "+punctuation)
+		}
+	}
+	return nil
+}
+
+// CheckName returns a problem about the field name unless the text is visible,
+// on one line and at most so many characters: fit for a mail's subject. Missing
+// says what to do about one that is not there.
+func CheckName(name string, most int, missing string) error {
+	if strings.TrimSpace(name) == "" {
+		return problem.Field("name", "is missing; "+missing)
+	}
+	if utf8.RuneCountInString(name) > most {
+		return problem.Field("name", fmt.Sprintf("is longer than %d characters", most))
+	}
+	for _, c := range name {
+		if !unicode.IsPrint(c) {
+			return problem.Field("name", "must hold no control characters or line breaks")
 		}
 	}
 	return nil

@@ -80,45 +80,31 @@ func Shard(n int) string { return fmt.Sprintf("%02d", n) }
 func (s *Store) List(ctx context.Context, workspace, cursor string, limit int) ([]Entry, string, error) {
 	// Entries are ULIDs, which begin with 0 to 7. Markers of things that may
 	// happen only once share the table and begin with a letter.
-	last := "8"
+	before := "8"
 	if cursor != "" {
 		seq, err := base64.RawURLEncoding.DecodeString(cursor)
 		if err != nil || SeqTime(string(seq)).IsZero() {
 			return nil, "", problem.Field("cursor", "is not one that this list gave out")
 		}
-		last = string(seq)
+		before = string(seq)
 	}
-	query := &dynamodb.QueryInput{
-		TableName:              &s.Table,
-		KeyConditionExpression: aws.String("workspace = :w AND seq BETWEEN :first AND :last"),
-		ExpressionAttributeValues: dynamo.Item{
-			":w": dynamo.S(workspace), ":first": dynamo.S("0"), ":last": dynamo.S(last),
-		},
-		ScanIndexForward: aws.Bool(false),
-		ConsistentRead:   aws.Bool(true),
+	items, more, err := dynamo.Page(ctx, s.Client, &dynamodb.QueryInput{
+		TableName:                 &s.Table,
+		KeyConditionExpression:    aws.String("workspace = :w AND seq < :before"),
+		ExpressionAttributeValues: dynamo.Item{":w": dynamo.S(workspace), ":before": dynamo.S(before)},
+		ScanIndexForward:          aws.Bool(false),
+		ConsistentRead:            aws.Bool(true),
+	}, limit)
+	if err != nil {
+		return nil, "", fmt.Errorf("listing the ledger: %w", err)
 	}
-	var entries []Entry
-	// BETWEEN includes the cursor itself, so one more is read and dropped; one
-	// further tells whether there is a next page.
-	for want := limit + 2; len(entries) < want; {
-		query.Limit = aws.Int32(int32(want - len(entries)))
-		out, err := s.Client.Query(ctx, query)
-		if err != nil {
-			return nil, "", fmt.Errorf("listing the ledger: %w", err)
-		}
-		for _, item := range out.Items {
-			if e := Decode(item); cursor == "" || e.Seq < last {
-				entries = append(entries, e)
-			}
-		}
-		if query.ExclusiveStartKey = out.LastEvaluatedKey; query.ExclusiveStartKey == nil {
-			break
-		}
+	entries := make([]Entry, len(items))
+	for i, item := range items {
+		entries[i] = Decode(item)
 	}
-	if len(entries) <= limit {
+	if !more {
 		return entries, "", nil
 	}
-	entries = entries[:limit]
 	return entries, base64.RawURLEncoding.EncodeToString([]byte(entries[limit-1].Seq)), nil
 }
 

@@ -129,24 +129,17 @@ func (s *Store) List(ctx context.Context, workspace, cursor string, limit int) (
 		query.KeyConditionExpression = aws.String("workspace = :w AND id < :id")
 		query.ExpressionAttributeValues[":id"] = dynamo.S(id)
 	}
-	var tokens []Token
-	for len(tokens) <= limit { // one more than asked for tells whether there is a next page
-		query.Limit = aws.Int32(int32(limit + 1 - len(tokens)))
-		out, err := s.Client.Query(ctx, query)
-		if err != nil {
-			return nil, "", fmt.Errorf("listing tokens: %w", err)
-		}
-		for _, item := range out.Items {
-			tokens = append(tokens, decode(item))
-		}
-		if query.ExclusiveStartKey = out.LastEvaluatedKey; query.ExclusiveStartKey == nil {
-			break
-		}
+	items, more, err := dynamo.Page(ctx, s.Client, query, limit)
+	if err != nil {
+		return nil, "", fmt.Errorf("listing tokens: %w", err)
 	}
-	if len(tokens) <= limit {
+	tokens := make([]Token, len(items))
+	for i, item := range items {
+		tokens[i] = decode(item)
+	}
+	if !more {
 		return tokens, "", nil
 	}
-	tokens = tokens[:limit]
 	return tokens, base64.RawURLEncoding.EncodeToString([]byte(tokens[limit-1].ID)), nil
 }
 

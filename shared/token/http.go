@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"safekeep/shared/identity"
 	"safekeep/shared/ledger"
@@ -124,20 +122,8 @@ func parseExpiry(text string) (time.Time, error) {
 	return expires, err
 }
 
-// checkName keeps names fit for a mail's subject: one line, visible, short.
 func checkName(name string) error {
-	if strings.TrimSpace(name) == "" {
-		return problem.Field("name", "is missing; say what the token is for")
-	}
-	if utf8.RuneCountInString(name) > MaxName {
-		return problem.Field("name", fmt.Sprintf("is longer than %d characters", MaxName))
-	}
-	for _, c := range name {
-		if !unicode.IsPrint(c) {
-			return problem.Field("name", "must hold no control characters or line breaks")
-		}
-	}
-	return nil
+	return identity.CheckName(name, MaxName, "say what the token is for")
 }
 
 func (s *Service) issue(w http.ResponseWriter, r *http.Request) error {

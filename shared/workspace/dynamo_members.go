@@ -39,24 +39,17 @@ func (s *Store) Members(ctx context.Context, workspace, cursor string, limit int
 			":w": dynamo.S(workspace), ":from": dynamo.S(from), ":to": dynamo.S(memberPrefix + "\x7f"),
 		},
 	}
-	var members []Member
-	for len(members) <= limit { // one more tells whether there is a next page
-		query.Limit = aws.Int32(int32(limit + 1 - len(members)))
-		out, err := s.Client.Query(ctx, query)
-		if err != nil {
-			return nil, "", fmt.Errorf("listing members: %w", err)
-		}
-		for _, item := range out.Items {
-			members = append(members, decodeMember(item))
-		}
-		if query.ExclusiveStartKey = out.LastEvaluatedKey; query.ExclusiveStartKey == nil {
-			break
-		}
+	items, more, err := dynamo.Page(ctx, s.Client, query, limit)
+	if err != nil {
+		return nil, "", fmt.Errorf("listing members: %w", err)
 	}
-	if len(members) <= limit {
+	members := make([]Member, len(items))
+	for i, item := range items {
+		members[i] = decodeMember(item)
+	}
+	if !more {
 		return members, "", nil
 	}
-	members = members[:limit]
 	return members, base64.RawURLEncoding.EncodeToString([]byte(members[limit-1].User)), nil
 }
 

@@ -3,13 +3,10 @@
 package workspace
 
 import (
-	"fmt"
 	"net/mail"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"safekeep/shared/identity"
 	"safekeep/shared/problem"
 )
 
@@ -70,18 +67,7 @@ var (
 const MaxName = 200
 
 func checkName(name string) error {
-	if strings.TrimSpace(name) == "" {
-		return problem.Field("name", "is missing; it stands in the mails to this workspace")
-	}
-	if utf8.RuneCountInString(name) > MaxName {
-		return problem.Field("name", fmt.Sprintf("is longer than %d characters", MaxName))
-	}
-	for _, c := range name {
-		if !unicode.IsPrint(c) {
-			return problem.Field("name", "must hold no control characters or line breaks")
-		}
-	}
-	return nil
+	return identity.CheckName(name, MaxName, "it stands in the mails to this workspace")
 }
 
 // maxEmail is RFC 5321's longest path, less the angle brackets.

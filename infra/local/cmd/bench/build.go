@@ -8,11 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-)
 
-// shippingFlags are those of the Makefile. Whoever calls this program may have set
-// others; a program with symbols or with C in it starts later.
-const shippingFlags = "-tags=lambda.norpc -trimpath -ldflags=-s -buildvcs=false"
+	"safekeep/infra/local"
+)
 
 // programs are what the stacks run, by stack and function: folders of packages
 // from the repository's root. Each hello has the SDK clients of its function.
@@ -40,7 +38,7 @@ func (b *bench) build(ctx context.Context, packages map[string]string) (map[stri
 		cmd.Dir = filepath.Join(b.root, folder)
 		cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 			return strings.HasPrefix(v, "GOFLAGS=")
-		}), "CGO_ENABLED=0", "GOFLAGS="+shippingFlags, "GOWORK=off")
+		}), "CGO_ENABLED=0", "GOFLAGS="+local.ShippingFlags, "GOWORK=off")
 		if output, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("building %s: %w\n%s", folder, err, output)
 		}

@@ -19,11 +19,8 @@ import (
 	"text/tabwriter"
 
 	"safekeep/infra"
+	"safekeep/infra/local"
 )
-
-// shippingFlags are those of the Makefile, which SAM builds with. They are set
-// here again, so that the figures do not depend on who calls.
-const shippingFlags = "-tags=lambda.norpc -trimpath -ldflags=-s -buildvcs=false"
 
 // bars are the largest zips that are still good, in bytes.
 var bars = map[string]int64{"alerts": 4_500_000}
@@ -84,7 +81,7 @@ func build(root, dir string) ([]string, error) {
 	cmd.Dir = root
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "GOFLAGS=")
-	}), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS="+shippingFlags)
+	}), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS="+local.ShippingFlags)
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the functions: %w\n%s", err, output)
 	}
