@@ -34,6 +34,12 @@ const (
 	TokenExposed     Kind = "token.exposed" // found in public; owes a mail
 	TokenSighted     Kind = "token.sighted" // found again, at another place
 	TokenRevoked     Kind = "token.revoked"
+	TokenOrphaned    Kind = "token.orphaned"   // its creator has left
+	TokenUnused      Kind = "token.unused"     // not used for a long time
+	TokenReminded    Kind = "token.reminded"   // still so, after the first mail
+	TokenCleared     Kind = "token.cleared"    // no longer orphaned or unused, and why
+	TokenKept        Kind = "token.kept"       // somebody wants it kept, until a day
+	HygieneDigested  Kind = "hygiene.digested" // the findings of a day; owes a mail
 )
 
 // Entry is one line of the story.
