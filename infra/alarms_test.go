@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,9 +18,10 @@ type alarm struct {
 	ID                          string `json:"-"`
 	AlarmName, AlarmDescription string
 	metric
-	Metrics                 []struct{ MetricStat struct{ Metric metric } }
-	TreatMissingData        string
-	AlarmActions, OKActions []string
+	Metrics                   []struct{ MetricStat struct{ Metric metric } }
+	Period, EvaluationPeriods int // in seconds; how many are looked at
+	TreatMissingData          string
+	AlarmActions, OKActions   []string
 }
 
 type metric struct {
@@ -111,14 +113,25 @@ func checkAlarms(p project) (complaints []string) {
 		if len(a.AlarmActions) != 1 || len(a.OKActions) != 1 {
 			say("tells nobody")
 		}
-		// Only the figure that a schedule writes every minute is never silent
-		// for a good reason.
+		// Only the figures that a schedule writes, every minute or every day,
+		// are never silent for a good reason.
 		want := "notBreaching"
-		if a.MetricName == "OldestDebtSeconds" {
+		if a.MetricName == "OldestDebtSeconds" || a.MetricName == "SweepHeartbeat" {
 			want = "breaching"
 		}
 		if a.TreatMissingData != want {
 			say("silence is taken as %q and should be %q", a.TreatMissingData, want)
+		}
+		// CloudWatch looks back a day at most, and a week by the hour.
+		window, most := a.Period*a.EvaluationPeriods, 86400
+		if a.Period >= 3600 {
+			most = 7 * 86400
+		}
+		if window > most {
+			say("looks back %d s, which CloudWatch refuses", window)
+		}
+		if a.MetricName == "SweepHeartbeat" && (a.Period != 3600 || window < 26*3600 || window > 30*3600) {
+			say("looks back %d times %d s, and not 26 hours by the hour", a.EvaluationPeriods, a.Period)
 		}
 		for _, m := range a.watched() {
 			if m.Namespace != "Safekeep" {
@@ -135,38 +148,152 @@ func checkAlarms(p project) (complaints []string) {
 	return complaints
 }
 
-// checkDashboard reads the dashboard as CloudWatch does: "." in a metric's row
-// repeats what stood there in the row before.
-func checkDashboard(p project) (complaints []string) {
-	e, err := p.inner("Observability")
-	if err != nil {
-		return []string{err.Error()}
+// row is one of a widget's metrics, or an expression over some of them.
+type row struct {
+	fields  []string // namespace, name, and by turns a dimension and its value
+	options struct{ ID, Expression string }
+}
+
+// rows reads a widget's metrics as CloudWatch does: "." repeats what stood there
+// in the row before, and "..." all of it but what follows.
+func rows(metrics [][]any) (all []row, err error) {
+	var before []string
+	for _, written := range metrics {
+		var r row
+		var texts []string
+		for _, v := range written {
+			if text, ok := v.(string); ok {
+				texts = append(texts, text)
+				continue
+			}
+			text, err := json.Marshal(v)
+			if err == nil {
+				err = json.Unmarshal(text, &r.options)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		if len(texts) > 0 && texts[0] == "..." && len(texts) <= len(before) {
+			texts = slices.Concat(before[:len(before)-len(texts)+1], texts[1:])
+		}
+		for i := range texts {
+			if texts[i] == "." && i < len(before) {
+				texts[i] = before[i]
+			}
+		}
+		if r.fields = texts; r.options.Expression == "" {
+			before = texts
+		}
+		all = append(all, r)
 	}
+	return all, nil
+}
+
+// widget is one of the dashboard's, on a grid that is 24 wide.
+type widget struct {
+	Type                string
+	X, Y, Width, Height int
+	Properties          struct {
+		Title, View          string
+		Alarms               []string
+		Metrics              [][]any
+		SetPeriodToTimeRange bool
+	}
+}
+
+// variable is the name of a metric in an expression; functions are in capitals.
+var variable = regexp.MustCompile(`\b[a-z]\w*`)
+
+func checkDashboard(p project) (complaints []string) {
 	written, err := literals(p.files)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	r, _ := e.resource("Dashboard")
-	body, err := e.text(r.Properties["DashboardBody"], r.ID)
+	for _, segments := range []string{"1", "8"} {
+		e, err := p.inner("Observability", "SweepSegments", segments)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		r, _ := e.resource("Dashboard")
+		body, err := e.text(r.Properties["DashboardBody"], r.ID)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		var dashboard struct{ Widgets []widget }
+		if err := json.Unmarshal([]byte(body), &dashboard); err != nil {
+			return []string{"the dashboard is not JSON: " + err.Error()}
+		}
+		var shown []string
+		for i, w := range dashboard.Widgets {
+			shown = append(shown, w.Properties.Alarms...)
+			complaints = append(complaints, checkWidget(w, written)...)
+			for _, other := range dashboard.Widgets[:i] {
+				if w.X < other.X+other.Width && other.X < w.X+w.Width && w.Y < other.Y+other.Height && other.Y < w.Y+w.Height {
+					complaints = append(complaints, fmt.Sprintf("the dashboard: %q lies over %q", w.Properties.Title, other.Properties.Title))
+				}
+			}
+		}
+		for id := range e.Resources {
+			r, _ := e.resource(id)
+			made, err := e.exists(r.All, id)
+			if err != nil {
+				return []string{err.Error()}
+			}
+			if r.Type == "AWS::CloudWatch::Alarm" && made != slices.Contains(shown, strings.ReplaceAll(attributes[r.Type]["Arn"], "{id}", id)) {
+				complaints = append(complaints, fmt.Sprintf("the dashboard: with %s segments %s is made or shown, and not both", segments, id))
+			}
+		}
+	}
+	return complaints
+}
+
+func checkWidget(w widget, written map[string]bool) (complaints []string) {
+	say := func(format string, args ...any) {
+		complaints = append(complaints, fmt.Sprintf("the dashboard: %q: ", w.Properties.Title)+fmt.Sprintf(format, args...))
+	}
+	if w.X+w.Width > 24 {
+		say("stands out on the right")
+	}
+	all, err := rows(w.Properties.Metrics)
 	if err != nil {
-		return []string{err.Error()}
+		say("%v", err)
 	}
-	var dashboard struct {
-		Widgets []struct{ Properties struct{ Metrics [][]any } }
+	named := map[string]bool{}
+	for _, r := range all {
+		if id := r.options.ID; id != "" && named[id] {
+			say("two rows are called %s", id)
+		}
+		named[r.options.ID] = true
 	}
-	if err := json.Unmarshal([]byte(body), &dashboard); err != nil {
-		return []string{"the dashboard is not JSON: " + err.Error()}
-	}
-	for _, widget := range dashboard.Widgets {
-		namespace := ""
-		for _, row := range widget.Properties.Metrics {
-			if row[0] != "." && row[0] != "..." {
-				namespace = fmt.Sprint(row[0])
+	for _, r := range all {
+		if r.options.Expression != "" {
+			for _, name := range variable.FindAllString(r.options.Expression, -1) {
+				if !named[name] {
+					say("there is no row %s", name)
+				}
 			}
-			// "..." repeats the whole row, so there is no new name in it.
-			if name := fmt.Sprint(row[1]); namespace == "Safekeep" && row[0] != "..." && !written[name] {
-				complaints = append(complaints, "the dashboard: no code writes "+name)
+			// A quotient of sums is not the last of many quotients.
+			if w.Properties.View == "singleValue" && !w.Properties.SetPeriodToTimeRange {
+				say("shows the last period and not the whole range")
 			}
+			continue
+		}
+		if len(r.fields) < 2 || len(r.fields)%2 != 0 {
+			say("%v is no metric", r.fields)
+			continue
+		}
+		if r.fields[0] != "Safekeep" {
+			continue
+		}
+		if !written[r.fields[1]] {
+			say("no code writes %s", r.fields[1])
+		}
+		switch where := r.fields[2:]; {
+		case slices.Equal(where, []string{"Stack", "safekeep"}):
+		case len(where) == 4 && where[2] == "Reason" && slices.Contains([]string{"orphaned", "unused"}, where[3]) && strings.HasPrefix(r.fields[1], "Findings"):
+		default:
+			say("looks at %v, where nothing is written", where)
 		}
 	}
 	return complaints

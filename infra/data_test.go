@@ -167,6 +167,28 @@ func TestLoadDescribesTheStack(t *testing.T) {
 	if diff := cmp.Diff(wantStreams, notify.Streams); diff != "" {
 		t.Errorf("notify's streams (-want +got):\n%s", diff)
 	}
+	sweep, _ := stack.Function("sweep")
+	if sweep.Timeout.Minutes() != 15 || sweep.Environment["TIME_TRAVEL"] != "false" || sweep.Environment["UNUSED_DAYS"] != "90" || sweep.Environment["FOLLOW_UP_DAYS"] != "7" {
+		t.Errorf("sweep came out as %+v", sweep)
+	}
+	wantDaily := []Schedule{{
+		Name: "Daily", Expression: "cron(0 6 * * ? *)", TimeZone: "UTC",
+		Input: `{"scheduled":"<aws.scheduler.scheduled-time>","segment":0,"segments":1}`,
+	}}
+	if diff := cmp.Diff(wantDaily, sweep.Schedules); diff != "" {
+		t.Errorf("sweep's schedules (-want +got):\n%s", diff)
+	}
+	divided, err := load(asWritten.files, chosen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sweep, _ := divided.Function("sweep"); len(sweep.Schedules) != 0 {
+		t.Errorf("a schedule that is switched off came out as %v", sweep.Schedules)
+	}
+	unclear := asWritten.with(t, "template.yaml", "[SweepsInSegments, DISABLED, ENABLED]", "[SweepsInSegments, OFF, ENABLED]")
+	if _, err := load(unclear.files, chosen); err == nil || !strings.Contains(err.Error(), `Daily: the state "OFF" is not known here`) {
+		t.Errorf("a schedule in a state that there is not: %v", err)
+	}
 	wantSchedules := []Schedule{{Name: "EveryMinute", Expression: "rate(1 minute)", Input: `{"scheduled":"<aws.scheduler.scheduled-time>"}`}}
 	if diff := cmp.Diff(wantSchedules, notify.Schedules); diff != "" {
 		t.Errorf("notify's schedules (-want +got):\n%s", diff)

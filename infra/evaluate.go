@@ -13,6 +13,7 @@ import (
 // The types of resources that mean something here; all others are only named.
 const (
 	functionType = "AWS::Serverless::Function"
+	machineType  = "AWS::Serverless::StateMachine"
 	nestedType   = "AWS::Serverless::Application"
 	tableType    = "AWS::DynamoDB::Table"
 )
@@ -36,6 +37,7 @@ var attributes = map[string]map[string]string{
 		"StreamArn": "arn:aws:dynamodb:us-east-1:000000000000:table/{id}/stream/local",
 	},
 	functionType:             {"Arn": "arn:aws:lambda:us-east-1:000000000000:function:{id}"},
+	machineType:              {"Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:{id}"},
 	"AWS::CloudWatch::Alarm": {"Arn": "arn:aws:cloudwatch:us-east-1:000000000000:alarm:{id}"},
 	"AWS::IAM::Role":         {"Arn": "arn:aws:iam::000000000000:role/{id}"},
 	"AWS::KMS::Key":          {"Arn": "arn:aws:kms:us-east-1:000000000000:key/{id}"},

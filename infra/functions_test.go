@@ -21,6 +21,7 @@ var urls = map[string]string{
 	"authorizer": "", // API Gateway invokes it
 	"introspect": "AWS_IAM",
 	"notify":     "",
+	"sweep":      "",
 	"tokens":     "AWS_IAM",
 	"workspaces": "AWS_IAM",
 }
@@ -204,14 +205,18 @@ func checkLogs(p project) (complaints []string) {
 	return complaints
 }
 
-// checkEvents sees that whatever invokes a function asynchronously gives up at
-// some time, and says so.
+// checkEvents sees that whatever invokes a function or starts a state machine
+// gives up at some time, and says so.
 func checkEvents(p project) (complaints []string) {
 	e, err := p.root()
 	if err != nil {
 		return []string{err.Error()}
 	}
-	for _, r := range functions(e) {
+	for id := range e.Resources {
+		r, _ := e.resource(id)
+		if r.Type != functionType && r.Type != machineType {
+			continue
+		}
 		events, _ := r.Properties["Events"].(map[string]any)
 		for name, v := range events {
 			properties := v.(map[string]any)["Properties"].(map[string]any)
@@ -224,9 +229,10 @@ func checkEvents(p project) (complaints []string) {
 			case "ScheduleV2":
 				say(properties["OmitName"] != true, "without OmitName two stacks of an account collide")
 				say(properties["DeadLetterConfig"] == nil, "runs that cannot be handed over are forgotten")
+				say(properties["RoleArn"] == nil, "SAM makes a role for it, which nobody looks at")
 				config, _ := r.Properties["EventInvokeConfig"].(map[string]any)
 				destination, _ := config["DestinationConfig"].(map[string]any)
-				say(destination["OnFailure"] == nil, "runs that fail are forgotten")
+				say(r.Type == functionType && destination["OnFailure"] == nil, "runs that fail are forgotten")
 				say(!strings.Contains(fmt.Sprint(properties["Input"]), "<aws.scheduler.scheduled-time>"), "the run is not told its time")
 			case "DynamoDB":
 				say(properties["StartingPosition"] != "TRIM_HORIZON", "what is written while it is being made is missed")

@@ -21,7 +21,7 @@ import (
 // The rooms under shared/. A new one must be entered here: which of the two it
 // is, is a decision.
 var (
-	rooms = []string{"alert", "ledger", "notice", "token", "tokenservice", "workspace"}
+	rooms = []string{"alert", "hygiene", "ledger", "letter", "notice", "token", "tokenservice", "workspace"}
 	// technicalRooms say whether they may import AWS's packages.
 	technicalRooms = map[string]bool{
 		"dynamo": true, "function": true, "identity": false, "metrics": false, "problem": false, "secret": true, "web": true,

@@ -2,6 +2,8 @@ package infra
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,7 +29,7 @@ func (e *evaluator) call(name string, argument any, at string) (any, error) {
 		}
 		return e.attribute(fmt.Sprint(list[0]), fmt.Sprint(list[1]))
 	case "Fn::Sub":
-		return e.substitute(argument)
+		return e.substitute(argument, at)
 	case "Fn::If": // [name of a condition, value if it holds, value if not]
 		if len(list) != 3 {
 			return nil, fmt.Errorf("wants a condition and two values")
@@ -142,16 +144,26 @@ func (e *evaluator) texts(v any, at string) ([]string, error) {
 }
 
 // substitute fills the ${…} of a text: a name like Ref, a name with a dot like
-// GetAtt, and "${!x}" stands for "${x}" itself. The form with a map of its own
-// variables is not read: the templates do without.
-func (e *evaluator) substitute(argument any) (any, error) {
-	text, ok := argument.(string)
-	if !ok {
-		return nil, fmt.Errorf("wants one text and got %v", argument)
+// GetAtt, and "${!x}" stands for "${x}" itself. The argument is the text, or
+// the text and a mapping of names that it has for itself.
+func (e *evaluator) substitute(argument any, at string) (any, error) {
+	text, own, err := sub(argument)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		if values[name], err = e.text(own[name], at+"."+name); err != nil {
+			return nil, err
+		}
 	}
 	var failed error
 	text = placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		name := found[2 : len(found)-1]
+		// A name of its own hides whatever else is called so.
+		if value, ok := values[name]; ok {
+			return value
+		}
 		var value any
 		var err error
 		if id, attribute, dotted := strings.Cut(name, "."); dotted {
@@ -166,4 +178,19 @@ func (e *evaluator) substitute(argument any) (any, error) {
 	})
 	// Only now, so that what "${!" leaves behind is not taken for a variable.
 	return strings.ReplaceAll(text, "${!", "${"), failed
+}
+
+// sub takes the argument of Fn::Sub apart.
+func sub(argument any) (text string, own map[string]any, err error) {
+	if list, ok := argument.([]any); ok && len(list) == 2 {
+		argument = list[0]
+		if own, ok = list[1].(map[string]any); !ok {
+			return "", nil, fmt.Errorf("wants a mapping and got %v", list[1])
+		}
+	}
+	text, ok := argument.(string)
+	if !ok {
+		return "", nil, fmt.Errorf("wants a text and got %v", argument)
+	}
+	return text, own, nil
 }

@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"safekeep/shared/alert"
+	"safekeep/shared/hygiene"
 	"safekeep/shared/token"
 	"safekeep/shared/web"
 	"safekeep/shared/workspace"
@@ -30,8 +31,14 @@ func (anywhere) CheckWorkspace(context.Context, string) error       { return nil
 var routers = map[string]*web.Router{
 	"alerts":     (&alert.Service{Verifier: &alert.Verifier{}}).Routes(),
 	"introspect": (&token.Introspector{}).Routes(),
-	"tokens":     (&token.Service{Directory: anywhere{}, Now: time.Now}).Routes(),
+	"tokens":     tokenRoutes(),
 	"workspaces": (&workspace.Service{}).Routes(),
+}
+
+func tokenRoutes() *web.Router {
+	routes := (&token.Service{Directory: anywhere{}, Now: time.Now}).Routes()
+	(&hygiene.Service{Directory: anywhere{}, Now: time.Now}).AddTo(routes)
+	return routes
 }
 
 // contract is infra/openapi.yaml.

@@ -46,7 +46,20 @@ ses:SendEmail configuration-set/ConfigurationSet if StringEquals ses:FromAddress
 ses:SendEmail identity/acme.example if StringEquals ses:FromAddress security@acme.example
 sqs:SendMessage NotifyDeadLetters
 sqs:SendMessage NotifyStreamDeadLetters`,
+	"sweep": `
+dynamodb:BatchGetItem table/Ledger
+dynamodb:ConditionCheckItem table/Workspaces
+dynamodb:GetItem table/Tokens
+dynamodb:GetItem table/Workspaces
+dynamodb:PutItem table/Ledger
+dynamodb:Query table/Ledger
+dynamodb:Query table/Tokens/index/by-workspace
+dynamodb:Query table/Workspaces
+dynamodb:Scan table/Workspaces
+dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attributes hash,version,orphaned_stage,orphaned_since,unused_stage,unused_since,swept_at,last_used_on; StringEqualsIfExists dynamodb:ReturnValues NONE
+sqs:SendMessage SweepDeadLetters`,
 	"tokens": `
+dynamodb:BatchGetItem table/Ledger
 dynamodb:BatchGetItem table/Tokens
 dynamodb:GetItem table/Tokens
 dynamodb:GetItem table/Workspaces
@@ -64,6 +77,26 @@ dynamodb:Query table/Ledger
 dynamodb:Query table/Tokens/index/by-workspace
 dynamodb:Query table/Workspaces
 dynamodb:UpdateItem table/Tokens`,
+}
+
+// others is the same for the roles that are no function's, by logical id, and
+// who may assume them.
+var others = map[string]string{
+	"NotifyScheduleRole": `
+lambda:InvokeFunction function:NotifyFunction
+sqs:SendMessage NotifyScheduleDeadLetters
+sts:AssumeRole scheduler.amazonaws.com if StringEquals aws:SourceAccount 000000000000`,
+	"SweepMachineRole": `
+lambda:InvokeFunction function:SweepFunction
+sts:AssumeRole states.amazonaws.com if StringEquals aws:SourceAccount 000000000000`,
+	"SweepMachineScheduleRole": `
+sqs:SendMessage SweepScheduleDeadLetters
+states:StartExecution stateMachine:SweepMachine
+sts:AssumeRole scheduler.amazonaws.com if StringEquals aws:SourceAccount 000000000000`,
+	"SweepScheduleRole": `
+lambda:InvokeFunction function:SweepFunction
+sqs:SendMessage SweepScheduleDeadLetters
+sts:AssumeRole scheduler.amazonaws.com if StringEquals aws:SourceAccount 000000000000`,
 }
 
 // statement is one of a policy, evaluated.
@@ -107,6 +140,23 @@ func statements(document any) (all []statement) {
 	return all
 }
 
+// trusted returns who may assume a role, as lines writes it.
+func trusted(e *evaluator, r resource) ([]string, error) {
+	document, err := e.value(r.Properties["AssumeRolePolicyDocument"], r.ID)
+	if err != nil {
+		return nil, err
+	}
+	all := statements(document)
+	for i, s := range all {
+		principal, _ := s.all["Principal"].(map[string]any)
+		all[i].resources = []string{fmt.Sprint(principal)}
+		if services := principal["Service"]; services != nil && len(principal) == 1 {
+			all[i].resources = list(services)
+		}
+	}
+	return lines(all), nil
+}
+
 // policies returns all statements of a role's own policies.
 func policies(e *evaluator, r resource) ([]statement, error) {
 	value, err := e.value(r.Properties["Policies"], r.ID)
@@ -140,23 +190,40 @@ func lines(all []statement) []string {
 	return out
 }
 
-// checkPermissions compares each role with permitted, line by line.
+// checkPermissions compares each role with permitted or others, line by line.
 func checkPermissions(p project) (complaints []string) {
 	e, err := p.root()
 	if err != nil {
 		return []string{err.Error()}
 	}
+	owners := map[string]string{} // the functions, by their roles
 	for name, f := range functions(e) {
-		noun := strings.TrimSuffix(f.ID, "Function")
-		role, _ := e.resource(noun + "Role")
+		owners[strings.TrimSuffix(f.ID, "Function")+"Role"] = name
+	}
+	for id := range e.Resources {
+		role, _ := e.resource(id)
+		if role.Type != "AWS::IAM::Role" {
+			continue
+		}
 		all, err := policies(e, role)
 		if err != nil {
 			return []string{err.Error()}
 		}
-		want := append(strings.Split(strings.TrimSpace(permitted[name]), "\n"),
-			"logs:CreateLogStream log-group:"+noun+"Logs:*", "logs:PutLogEvents log-group:"+noun+"Logs:*",
-			"xray:PutTelemetryRecords *", "xray:PutTraceSegments *")
-		got := lines(all)
+		trust, err := trusted(e, role)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		got := append(lines(all), trust...)
+		if _, known := others[id]; !known && owners[id] == "" {
+			complaints = append(complaints, "the test does not know what "+id+" is for")
+		}
+		name, want := id, strings.Split(strings.TrimSpace(others[id]), "\n")
+		if owner, ok := owners[id]; ok {
+			logs := "log-group:" + strings.TrimSuffix(id, "Role") + "Logs:*"
+			name, want = owner, append(strings.Split(strings.TrimSpace(permitted[owner]), "\n"),
+				"logs:CreateLogStream "+logs, "logs:PutLogEvents "+logs, "sts:AssumeRole lambda.amazonaws.com",
+				"xray:PutTelemetryRecords *", "xray:PutTraceSegments *")
+		}
 		for _, line := range got {
 			if !slices.Contains(want, line) {
 				complaints = append(complaints, name+": unexpected "+line)

@@ -44,11 +44,21 @@ func (u *uses) walk(e *evaluator, v any, at string) {
 		case "Fn::If":
 			u.conditions[fmt.Sprint(list[0])] = true
 		case "Fn::Sub":
-			found := placeholder.FindAllStringSubmatch(fmt.Sprint(argument), -1)
+			text, own, err := sub(argument)
+			complain(err)
+			found := placeholder.FindAllStringSubmatch(text, -1)
 			if len(found) == 0 {
 				complain(fmt.Errorf("a Sub without a variable"))
 			}
+			for name := range own {
+				if !strings.Contains(text, "${"+name+"}") {
+					complain(fmt.Errorf("the variable %s is never used", name))
+				}
+			}
 			for _, f := range found {
+				if own[f[1]] != nil {
+					continue
+				}
 				if id, name, dotted := strings.Cut(f[1], "."); dotted {
 					attribute(id, name)
 					continue
@@ -177,6 +187,15 @@ func checkParameter(name string, p map[string]any) (complaints []string) {
 			return append(complaints, name+": "+err.Error())
 		}
 		if has && !compiled.MatchString(fmt.Sprint(byDefault)) {
+			complaints = append(complaints, name+": its default is not allowed")
+		}
+	}
+	if n, ok := byDefault.(int); ok {
+		low, bounded := p["MinValue"].(int)
+		if bounded && n < low {
+			complaints = append(complaints, name+": its default is not allowed")
+		}
+		if high, ok := p["MaxValue"].(int); ok && n > high {
 			complaints = append(complaints, name+": its default is not allowed")
 		}
 	}

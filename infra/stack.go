@@ -42,7 +42,7 @@ type Function struct {
 	// one, and empty when it has none.
 	URLAuth   string
 	Streams   []Stream   // by the names of the events
-	Schedules []Schedule // by name
+	Schedules []Schedule // by name; those that are switched off are left out
 }
 
 // Stream is a table's stream that a function works off.
@@ -60,7 +60,10 @@ type Stream struct {
 // Schedule invokes a function at certain times.
 type Schedule struct {
 	Name       string // of the event in the template
-	Expression string // "rate(1 minute)" or "cron(…)", in UTC
+	Expression string // "rate(1 minute)" or "cron(…)"
+	// TimeZone is where the hours of a cron expression are counted, by its
+	// IANA name; empty means UTC.
+	TimeZone string
 	// Input is the payload as written, with placeholders of EventBridge
 	// Scheduler such as <aws.scheduler.scheduled-time> still in it.
 	Input string
@@ -175,6 +178,8 @@ type event struct {
 		MaximumRetryAttempts           *int // nil: until the record is too old
 		FilterCriteria                 struct{ Filters []struct{ Pattern string } }
 		ScheduleExpression, Input      string
+		ScheduleExpressionTimezone     string
+		State                          string
 	}
 }
 
@@ -218,7 +223,14 @@ func (e *evaluator) function(r resource) (Function, error) {
 			}
 			f.Streams = append(f.Streams, stream)
 		case "ScheduleV2":
-			f.Schedules = append(f.Schedules, Schedule{Name: name, Expression: event.ScheduleExpression, Input: event.Input})
+			s := Schedule{Name: name, Expression: event.ScheduleExpression, TimeZone: event.ScheduleExpressionTimezone, Input: event.Input}
+			switch event.State {
+			case "", "ENABLED":
+				f.Schedules = append(f.Schedules, s)
+			case "DISABLED": // it is made, and never fires
+			default:
+				return Function{}, fmt.Errorf("%s: Resources.%s: %s: the state %q is not known here", e.file, r.ID, name, event.State)
+			}
 		default:
 			// Somebody must decide how the local stack is to raise it.
 			return Function{}, fmt.Errorf("%s: Resources.%s: events of type %q are not known here", e.file, r.ID, p.Events[name].Type)

@@ -14,6 +14,7 @@ import (
 
 	"safekeep/shared/dynamo"
 	"safekeep/shared/function"
+	"safekeep/shared/letter"
 	"safekeep/shared/metrics"
 	"safekeep/shared/notice"
 	"safekeep/shared/workspace"
@@ -53,7 +54,7 @@ func run(ctx context.Context, environment map[string]string) error {
 		Debts:   &notice.LedgerDebts{Client: client, Ledger: c.Ledger, Ephemera: c.Ephemera},
 		Rosters: &workspace.Store{Client: client, Table: c.Workspaces},
 		Sender:  &notice.SES{Client: notice.NewSESClient(aws), From: from, ConfigurationSet: c.ConfigurationSet},
-		Brand: notice.Brand{
+		Brand: letter.Brand{
 			Product: c.Product, From: from,
 			TokensURL: c.TokensURL, AuditURL: c.AuditURL, DocsURL: c.DocsURL, SupportURL: c.SupportURL,
 		},

@@ -4,11 +4,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"safekeep/shared/dynamo"
 	"safekeep/shared/function"
+	"safekeep/shared/hygiene"
 	"safekeep/shared/ledger"
 	"safekeep/shared/token"
 	"safekeep/shared/web"
@@ -43,6 +45,10 @@ func run(ctx context.Context, environment map[string]string) error {
 	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: function.Days(c.LedgerDays)}
 	store := &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: function.Days(c.TombstoneDays)}
 	workspaces := &workspace.Store{Client: client, Table: c.Workspaces, Ledger: story}
-	web.Start(web.Private(token.NewService(store, workspaces, format).Routes()))
+	routes := token.NewService(store, workspaces, format).Routes()
+	(&hygiene.Service{
+		Tokens: store, Book: &hygiene.Store{Store: story}, Directory: workspaces, Now: time.Now,
+	}).AddTo(routes)
+	web.Start(web.Private(routes))
 	return nil
 }

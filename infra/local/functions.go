@@ -69,6 +69,10 @@ func (s *Stack) environment(f infra.Function) map[string]string {
 		// Any other service: a call must end here, and not in somebody's account.
 		"AWS_ENDPOINT_URL": host.Backend + "/aws",
 	})
+	// Who has this setting goes by scheduled times, and here they may be any.
+	if _, ok := env["TIME_TRAVEL"]; ok {
+		env["TIME_TRAVEL"] = "true"
+	}
 	maps.Copy(env, s.options.Env[f.Name])
 	return env
 }

@@ -238,7 +238,7 @@ func TestSchedules(t *testing.T) {
 	if status, _ := call(t, "POST", url+"EveryHour", ``); status != 200 {
 		t.Errorf("by its own name, now: %d", status)
 	}
-	if status, _ := call(t, "POST", url+"sweep", `{"at":"2026-11-22T06:00:00Z"}`); status != 404 {
+	if status, _ := call(t, "POST", url+"nobody", `{"at":"2026-11-22T06:00:00Z"}`); status != 404 {
 		t.Errorf("unknown: %d", status)
 	}
 	if status, _ := call(t, "POST", url+"notify", `{"at":"tomorrow"}`); status != 400 {

@@ -41,19 +41,19 @@ func Check(field, id string) error {
 	return nil
 }
 
-// CheckName returns a problem about the field name unless the text is visible,
-// on one line and at most so many characters: fit for a mail's subject. Missing
-// says what to do about one that is not there.
-func CheckName(name string, most int, missing string) error {
-	if strings.TrimSpace(name) == "" {
-		return problem.Field("name", "is missing; "+missing)
+// CheckLine returns a problem about a field unless its text is visible, on one
+// line and at most so many characters: fit for a mail. Missing says what to do
+// about one that is not there.
+func CheckLine(field, text string, most int, missing string) error {
+	if strings.TrimSpace(text) == "" {
+		return problem.Field(field, "is missing; "+missing)
 	}
-	if utf8.RuneCountInString(name) > most {
-		return problem.Field("name", fmt.Sprintf("is longer than %d characters", most))
+	if utf8.RuneCountInString(text) > most {
+		return problem.Field(field, fmt.Sprintf("is longer than %d characters", most))
 	}
-	for _, c := range name {
+	for _, c := range text {
 		if !unicode.IsPrint(c) {
-			return problem.Field("name", "must hold no control characters or line breaks")
+			return problem.Field(field, "must hold no control characters or line breaks")
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -106,6 +107,33 @@ func (s *Store) List(ctx context.Context, workspace, cursor string, limit int) (
 		return entries, "", nil
 	}
 	return entries, base64.RawURLEncoding.EncodeToString([]byte(entries[limit-1].Seq)), nil
+}
+
+// Since calls yield with the entries of some kinds that were written from a time
+// on, by the clocks of those who wrote them, oldest first and consistently.
+func (s *Store) Since(ctx context.Context, workspace string, from time.Time, kinds []Kind, yield func(Entry)) error {
+	names := make([]string, len(kinds))
+	values := dynamo.Item{":w": dynamo.S(workspace), ":from": dynamo.S(SeqAt(from)), ":end": dynamo.S("8")}
+	for i, kind := range kinds {
+		names[i] = fmt.Sprint(":k", i)
+		values[names[i]] = dynamo.S(string(kind))
+	}
+	pages := dynamodb.NewQueryPaginator(s.Client, &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("workspace = :w AND seq BETWEEN :from AND :end"),
+		FilterExpression:          aws.String("kind IN (" + strings.Join(names, ", ") + ")"),
+		ExpressionAttributeValues: values,
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("reading the ledger of workspace %s: %w", workspace, err)
+		}
+		for _, item := range page.Items {
+			yield(Decode(item))
+		}
+	}
+	return nil
 }
 
 // Decode reads an entry from its item, as stored or as a stream shows it.

@@ -96,6 +96,16 @@ func NewSeq() string {
 	return ulid.MustNew(ulid.Now(), entropy.Reader).String()
 }
 
+// SeqAt returns a seq below all that are made from a time on, to read entries
+// from then on; of the zero time, one below all there are.
+func SeqAt(t time.Time) string {
+	var id ulid.ULID
+	if t.After(time.Unix(0, 0)) {
+		_ = id.SetTime(ulid.Timestamp(t)) // fails from the year 10889 on
+	}
+	return id.String()
+}
+
 // SeqTime returns when a seq was made, to the millisecond, or the zero time
 // when it is no ULID.
 func SeqTime(seq string) time.Time {

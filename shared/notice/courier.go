@@ -1,16 +1,17 @@
+// Package notice delivers the mails that the ledger owes: what happened to the
+// API tokens of a workspace is told to the people who run it, once to each.
+// What the mails say is package letter's.
 package notice
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"safekeep/shared/ledger"
+	"safekeep/shared/letter"
 	"safekeep/shared/metrics"
-	"safekeep/shared/token"
 	"safekeep/shared/workspace"
 )
 
@@ -28,7 +29,7 @@ type Courier struct {
 	Debts   Debts
 	Rosters Rosters
 	Sender  Sender
-	Brand   Brand
+	Brand   letter.Brand
 	// Fallback is the stack's security contact: it is told what a workspace
 	// without a reachable admin cannot be told.
 	Fallback string
@@ -45,7 +46,7 @@ type Rosters interface {
 // ErrRefused and ErrNotSent say that surely nothing went out; after any other
 // error the mail counts as in flight.
 type Sender interface {
-	Send(ctx context.Context, to string, mail Mail) error
+	Send(ctx context.Context, to string, mail letter.Mail) error
 }
 
 // What a Sender can know about a mail that failed.
@@ -124,7 +125,7 @@ func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[
 	if len(entries) == 0 {
 		return c.Debts.Clear(ctx, at, nil)
 	}
-	exposures, err := exposuresOf(entries, to.members)
+	news, err := c.newsOf(entries, to)
 	if err != nil {
 		// It cannot be told in these words. Leave it in the index: the age of
 		// the oldest debt is watched, and a repaired release will tell it.
@@ -133,7 +134,7 @@ func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[
 	}
 	done, lost := true, true
 	for _, recipient := range recipients(to.members) {
-		state, err := c.tell(ctx, at, to.place, recipient, stands[recipient.User], exposures)
+		state, err := c.tell(ctx, at, recipient, stands[recipient.User], news)
 		if err != nil {
 			return err
 		}
@@ -141,8 +142,8 @@ func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[
 		lost = lost && (state == refused || state == undeliverable)
 	}
 	if lost { // nobody is there, or nobody can be reached
-		contact := Recipient{User: fallbackUser, Email: c.Fallback}
-		state, err := c.tell(ctx, at, to.place, contact, stands[fallbackUser], exposures)
+		contact := letter.Recipient{User: fallbackUser, Email: c.Fallback}
+		state, err := c.tell(ctx, at, contact, stands[fallbackUser], news)
 		if err != nil {
 			return err
 		}
@@ -155,11 +156,11 @@ func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[
 }
 
 // recipients are the owners and admins with an address, by user.
-func recipients(members []workspace.Member) []Recipient {
-	var to []Recipient
+func recipients(members []workspace.Member) []letter.Recipient {
+	var to []letter.Recipient
 	for _, m := range members {
 		if m.Told() {
-			to = append(to, Recipient{User: m.User, Email: m.Email, Role: string(m.Role)})
+			to = append(to, letter.Recipient{User: m.User, Email: m.Email, Role: string(m.Role)})
 		}
 	}
 	return to
@@ -167,7 +168,7 @@ func recipients(members []workspace.Member) []Recipient {
 
 // tell sends one mail to one recipient unless that was done before, and
 // returns how the delivery stands.
-func (c *Courier) tell(ctx context.Context, at slip, place workspace.Workspace, to Recipient, before Delivery, exposures []Exposure) (state, error) {
+func (c *Courier) tell(ctx context.Context, at slip, to letter.Recipient, before Delivery, news news) (state, error) {
 	if before.State == sent || before.State == undeliverable {
 		return before.State, nil
 	}
@@ -175,7 +176,7 @@ func (c *Courier) tell(ctx context.Context, at slip, place workspace.Workspace, 
 	if before.Until.After(now) || c.late(ctx, now) {
 		return before.State, nil
 	}
-	mail, err := Render(c.Brand, at.entry.Workspace, place.Name, to.named(), exposures)
+	mail, err := news.write(addressed(to))
 	if err != nil {
 		slog.ErrorContext(ctx, "mail cannot be written", "workspace", at.entry.Workspace, "entry", at.entry.Seq, "report", at.report, "error", err.Error())
 		return before.State, nil
@@ -185,22 +186,23 @@ func (c *Courier) tell(ctx context.Context, at slip, place workspace.Workspace, 
 	if err != nil || !won {
 		return claimed, err
 	}
-	outcome := c.send(ctx, at, to, mail, exposures[0].At, claim)
+	outcome := c.send(ctx, at, to, mail, news.since, claim)
 	return outcome.State, c.Debts.Note(ctx, at, to.User, outcome)
 }
 
 // send hands the mail over and says how the delivery stands then.
-func (c *Courier) send(ctx context.Context, at slip, to Recipient, mail Mail, exposed time.Time, claim Delivery) Delivery {
+func (c *Courier) send(ctx context.Context, at slip, to letter.Recipient, mail letter.Mail, since time.Time, claim Delivery) Delivery {
 	err := c.Sender.Send(ctx, to.Email, mail)
 	now := c.Now()
 	most := maxAttempts
 	switch {
 	case err == nil:
 		claim.State, claim.Until = sent, now
-		c.Metrics.Record(now, []metrics.Value{
-			{Name: "MailsSent", Unit: metrics.Count, Value: 1},
-			{Name: "MailTime", Unit: metrics.Milliseconds, Value: float64(now.Sub(exposed).Milliseconds())},
-		})
+		measured := []metrics.Value{{Name: "MailsSent", Unit: metrics.Count, Value: 1}}
+		if !since.IsZero() {
+			measured = append(measured, metrics.Value{Name: "MailTime", Unit: metrics.Milliseconds, Value: float64(now.Sub(since).Milliseconds())})
+		}
+		c.Metrics.Record(now, measured)
 		return claim
 	case errors.Is(err, ErrRefused):
 		claim.State = refused
@@ -239,41 +241,10 @@ func (c *Courier) leaseUntil(ctx context.Context, now time.Time) time.Time {
 	return now.Add(defaultLease)
 }
 
-// exposuresOf reads what the entries tell, as it was when they were written.
-func exposuresOf(entries []Debt, members []workspace.Member) ([]Exposure, error) {
-	emails := map[string]string{}
-	for _, m := range members {
-		emails[m.User] = m.Email
+// addressed is the recipient as the mail addresses them.
+func addressed(to letter.Recipient) letter.Recipient {
+	if to.User == fallbackUser {
+		to.User = "security-contact"
 	}
-	exposures := make([]Exposure, 0, len(entries))
-	for _, e := range entries {
-		if e.Kind != ledger.TokenExposed {
-			return nil, fmt.Errorf("no mail is written for %s", e.Kind)
-		}
-		var d token.ExposedDetail
-		if err := json.Unmarshal(e.Detail, &d); err != nil {
-			return nil, fmt.Errorf("reading the detail of %s: %w", e.Seq, err)
-		}
-		var seen time.Time
-		if d.LastUsedAt != nil {
-			seen = *d.LastUsedAt
-		}
-		exposures = append(exposures, Exposure{
-			LastUsedAt: seen,
-			TokenID:    e.Subject, Name: d.Name, Hint: d.Hint,
-			CreatedBy: d.CreatedBy, CreatorEmail: emails[d.CreatedBy], CreatedAt: d.CreatedAt, LastUsedOn: d.LastUsedOn,
-			LastUsedIP: d.LastIP, LastUsedAgent: d.LastAgent, Successor: d.Successor, Predecessor: d.Predecessor,
-			Host: d.Host, Place: d.Source, URL: d.URL, At: e.At, Outcome: string(d.Outcome), Why: d.Why,
-			Revoked: d.Outcome == token.OutcomeAlreadyRevoked && d.ExpiredAt == nil,
-		})
-	}
-	return exposures, nil
-}
-
-// named is the recipient as the mail addresses them.
-func (r Recipient) named() Recipient {
-	if r.User == fallbackUser {
-		r.User = "security-contact"
-	}
-	return r
+	return to
 }

@@ -16,6 +16,7 @@ import (
 	"safekeep/shared/dynamo"
 	"safekeep/shared/dynamo/dynamotest"
 	"safekeep/shared/ledger"
+	"safekeep/shared/letter"
 	"safekeep/shared/token"
 	"safekeep/shared/workspace"
 )
@@ -29,7 +30,7 @@ type postOffice struct {
 	n    int
 }
 
-func (p *postOffice) Send(_ context.Context, to string, mail Mail) error {
+func (p *postOffice) Send(_ context.Context, to string, mail letter.Mail) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.n++
@@ -68,7 +69,7 @@ func newOffice(t *testing.T) *office {
 	}
 	o.courier = &Courier{
 		Debts: &LedgerDebts{Client: client, Ledger: dynamotest.Ledger, Ephemera: dynamotest.Ephemera}, Rosters: o.places, Sender: o.mail,
-		Brand: Brand{Product: "Acme", From: "security@acme.example"}, Fallback: "security@company.example",
+		Brand: letter.Brand{Product: "Acme", From: "security@acme.example"}, Fallback: "security@company.example",
 		Now: func() time.Time { return time.Now().Add(o.ahead) },
 	}
 	o.place("acme")

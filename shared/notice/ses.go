@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"safekeep/shared/letter"
 )
 
 // sendTimeout bounds one try of one mail.
@@ -44,7 +46,7 @@ type SES struct {
 }
 
 // Send implements Sender.
-func (s *SES) Send(ctx context.Context, to string, mail Mail) error {
+func (s *SES) Send(ctx context.Context, to string, mail letter.Mail) error {
 	utf8 := aws.String("UTF-8")
 	input := &sesv2.SendEmailInput{
 		FromEmailAddress: &s.From,

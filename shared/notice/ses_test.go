@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"safekeep/shared/letter"
 )
 
 // What SES says decides whether a mail may be sent again.
@@ -59,7 +61,7 @@ func TestSESAnswers(t *testing.T) {
 			ses := &SES{From: "Acme <security@acme.example>", Client: NewSESClient(aws.Config{
 				Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
 			})}
-			err := ses.Send(t.Context(), "ann@acme.example", Mail{Subject: "s", Text: "t", HTML: "h", Headers: map[string]string{"Auto-Submitted": "auto-generated"}})
+			err := ses.Send(t.Context(), "ann@acme.example", letter.Mail{Subject: "s", Text: "t", HTML: "h", Headers: map[string]string{"Auto-Submitted": "auto-generated"}})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -85,7 +87,7 @@ func TestSESUnreachable(t *testing.T) {
 	ses := &SES{From: "security@acme.example", Client: NewSESClient(aws.Config{
 		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
 	})}
-	if err := ses.Send(t.Context(), "ann@acme.example", Mail{}); !errors.Is(err, ErrNotSent) {
+	if err := ses.Send(t.Context(), "ann@acme.example", letter.Mail{}); !errors.Is(err, ErrNotSent) {
 		t.Errorf("%v, want ErrNotSent", err)
 	}
 }

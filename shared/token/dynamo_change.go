@@ -18,6 +18,8 @@ type change struct {
 	store      *Store
 	token      *Token
 	sets, adds []string
+	removes    []string
+	conditions []string
 	names      map[string]string
 	values     dynamo.Item
 	entries    []ledger.Entry
@@ -40,6 +42,12 @@ func (c *change) set(name string, value types.AttributeValue) {
 func (c *change) add(name string, value types.AttributeValue) {
 	c.adds = append(c.adds, "#"+name+" :"+name)
 	c.names["#"+name], c.values[":"+name] = name, value
+}
+
+// remove takes an attribute away.
+func (c *change) remove(name string) {
+	c.removes = append(c.removes, "#"+name)
+	c.names["#"+name] = name
 }
 
 func (c *change) revoke(reason Reason, at time.Time) {
@@ -70,6 +78,11 @@ func (c *change) with(items ...types.TransactWriteItem) { c.others = append(c.ot
 // commit writes everything if the token is still the one the change was
 // decided on, else nothing and dynamo.ErrCondition.
 func (c *change) commit(ctx context.Context) error {
+	return dynamo.Transact(ctx, c.store.Client, c.items()...)
+}
+
+// items are the writes of the change.
+func (c *change) items() []types.TransactWriteItem {
 	var clauses []string
 	if n := len(c.entries); n > 0 {
 		c.sets = append(c.sets, "#version = :next")
@@ -81,18 +94,21 @@ func (c *change) commit(ctx context.Context) error {
 	if len(c.adds) > 0 {
 		clauses = append(clauses, "ADD "+strings.Join(c.adds, ", "))
 	}
+	if len(c.removes) > 0 {
+		clauses = append(clauses, "REMOVE "+strings.Join(c.removes, ", "))
+	}
 	items := make([]types.TransactWriteItem, 0, 1+len(c.entries)+len(c.others))
 	items = append(items, types.TransactWriteItem{Update: &types.Update{
 		TableName:        &c.store.Table,
 		Key:              dynamo.Item{"hash": dynamo.S(string(c.token.Hash))},
 		UpdateExpression: aws.String(strings.Join(clauses, " ")),
 		// Every change but the day of last use raises the version.
-		ConditionExpression:       aws.String("#version = :version"),
+		ConditionExpression:       aws.String(strings.Join(append([]string{"#version = :version"}, c.conditions...), " AND ")),
 		ExpressionAttributeNames:  c.names,
 		ExpressionAttributeValues: c.values,
 	}})
 	for _, entry := range c.entries {
 		items = append(items, c.store.Ledger.Put(entry))
 	}
-	return dynamo.Transact(ctx, c.store.Client, append(items, c.others...)...)
+	return append(items, c.others...)
 }

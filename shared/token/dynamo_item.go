@@ -76,6 +76,14 @@ func decode(item dynamo.Item) Token {
 		ImportedAt: dynamo.TimeOf(item, "imported_at"), RetiresAt: dynamo.TimeOf(item, "retires_at"),
 		Successor:   Sibling{dynamo.Text(item, "successor_id"), dynamo.Text(item, "successor_hint")},
 		Predecessor: Sibling{dynamo.Text(item, "predecessor_id"), dynamo.Text(item, "predecessor_hint")},
+		Orphaned:    markOf(item, "orphaned"), Unused: markOf(item, "unused"),
+		Kept: Keep{
+			Until: dynamo.TimeOf(item, "kept_until"), Reason: dynamo.Text(item, "kept_reason"),
+			By: dynamo.Text(item, "kept_by"), At: dynamo.TimeOf(item, "kept_at"),
+		},
+	}
+	if swept := dynamo.Number(item, "swept_at"); swept > 0 {
+		t.SweptAt = time.Unix(swept, 0).UTC()
 	}
 	if scopes, ok := item["scopes"].(*types.AttributeValueMemberL); ok {
 		for _, scope := range scopes.Value {

@@ -48,6 +48,7 @@ func (s *Service) Routes() *web.Router {
 	r.Handle("GET /workspaces/{workspace}/tokens/{id}", s.get)
 	r.Handle("DELETE /workspaces/{workspace}/tokens/{id}", s.revoke)
 	r.Handle("POST /workspaces/{workspace}/tokens/{id}/rotate", s.rotate)
+	r.Handle("POST /workspaces/{workspace}/tokens/{id}/keep", s.keep)
 	r.Handle("POST /workspaces/{workspace}/tokens:import", s.importTokens)
 	return r
 }
@@ -123,7 +124,7 @@ func parseExpiry(text string) (time.Time, error) {
 }
 
 func checkName(name string) error {
-	return identity.CheckName(name, MaxName, "say what the token is for")
+	return identity.CheckLine("name", name, MaxName, "say what the token is for")
 }
 
 func (s *Service) issue(w http.ResponseWriter, r *http.Request) error {
@@ -230,9 +231,7 @@ func (s *Service) rotate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var q struct {
-		OverlapHours *int `json:"overlap_hours"`
-	}
+	var q rotateRequest
 	if err := web.ReadOptionalJSON(r, &q); err != nil {
 		return err
 	}
@@ -240,7 +239,7 @@ func (s *Service) rotate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Directory.CheckWorkspace(r.Context(), r.PathValue("workspace")); err != nil {
+	if err := s.checkHeir(r.Context(), r.PathValue("workspace"), q.CreatedBy); err != nil {
 		return err
 	}
 	secret, err := s.Format.Issue(s.Random)
@@ -259,7 +258,11 @@ func (s *Service) rotate(w http.ResponseWriter, r *http.Request) error {
 		if old.Successor.ID != "" {
 			return errRotated(old)
 		}
-		next := old.succeed(idPrefix+ledger.NewSeq(), secret, now)
+		creator := old.CreatedBy
+		if q.CreatedBy != nil {
+			creator = *q.CreatedBy
+		}
+		next := old.succeed(idPrefix+ledger.NewSeq(), creator, secret, now)
 		until := now.Add(overlap)
 		if end := old.ExpiresAt; !end.IsZero() && end.Before(until) {
 			until = end // its own date comes first
@@ -278,6 +281,18 @@ func (s *Service) rotate(w http.ResponseWriter, r *http.Request) error {
 		return web.WriteJSON(w, http.StatusCreated, issued{view(next, now), secret.Reveal()})
 	}
 	return errBusy
+}
+
+// checkHeir returns a problem unless the workspace exists and, where a new
+// creator is named, that one may make tokens in it.
+func (s *Service) checkHeir(ctx context.Context, workspace string, creator *string) error {
+	if creator == nil {
+		return s.Directory.CheckWorkspace(ctx, workspace)
+	}
+	if err := identity.Check("created_by", *creator); err != nil {
+		return err
+	}
+	return s.Directory.CheckCreator(ctx, workspace, *creator)
 }
 
 // stillThere looks again whether the workspace has ended while something new

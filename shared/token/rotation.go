@@ -25,6 +25,14 @@ func errRotated(t Token) error {
 // errRaced says that the token changed while its rotation was being written.
 var errRaced = errors.New("the token changed in between")
 
+// rotateRequest may be left out, and with it every field.
+type rotateRequest struct {
+	OverlapHours *int `json:"overlap_hours"`
+	// CreatedBy is who the successor belongs to; nil is who the token does. An
+	// orphaned token finds a home this way.
+	CreatedBy *string `json:"created_by"`
+}
+
 // checkOverlap returns how long the old token is to work.
 func checkOverlap(hours *int) (time.Duration, error) {
 	if hours == nil {
@@ -36,12 +44,13 @@ func checkOverlap(hours *int) (time.Duration, error) {
 	return time.Duration(*hours) * time.Hour, nil
 }
 
-// succeed returns the token that takes over from t: the same name, scopes and
-// creator, and if t has an end, one as far off as t's was when it was made.
-func (t *Token) succeed(id string, secret Secret, now time.Time) Token {
+// succeed returns the token that takes over from t, made by the given user: the
+// same name and scopes, and if t has an end, one as far off as t's was when it
+// was made.
+func (t *Token) succeed(id, creator string, secret Secret, now time.Time) Token {
 	next := Token{
 		Hash: secret.Hash(), ID: id, Workspace: t.Workspace, Name: t.Name, Hint: secret.String(),
-		CreatedBy: t.CreatedBy, CreatedAt: now, Scopes: t.Scopes, Status: Active, Version: 1,
+		CreatedBy: creator, CreatedAt: now, Scopes: t.Scopes, Status: Active, Version: 1,
 		Predecessor: Sibling{t.ID, t.Hint},
 	}
 	if !t.ExpiresAt.IsZero() {

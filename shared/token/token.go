@@ -68,6 +68,11 @@ type Token struct {
 	// what the token was rotated to, Predecessor what it replaces.
 	RetiresAt              time.Time
 	Successor, Predecessor Sibling
+	// Orphaned and Unused are what the daily sweep found, SweptAt the scheduled
+	// time of the run that last changed either, or zero.
+	Orphaned, Unused Mark
+	SweptAt          time.Time
+	Kept             Keep
 	// ExposedAt is when the first report of it was acted on, or zero.
 	ExposedAt time.Time
 	// ExposedBy is the digest of the report that was acted on last.

@@ -26,6 +26,7 @@ type tokenView struct {
 	Replaces   *string      `json:"replaces"`
 	ImportedAt *time.Time   `json:"imported_at"`
 	Hygiene    hygieneView  `json:"hygiene"`
+	Kept       *keptView    `json:"kept"`
 }
 
 type revokedView struct {
@@ -53,10 +54,24 @@ type exposedView struct {
 	Places int64     `json:"places"`
 }
 
-// hygieneView is what the daily sweep found; nothing sweeps yet.
+// hygieneView is what the daily sweep found, as far as it still matters.
 type hygieneView struct {
-	Orphaned *struct{} `json:"orphaned"`
-	Unused   *struct{} `json:"unused"`
+	Orphaned *markView `json:"orphaned"`
+	Unused   *markView `json:"unused"`
+}
+
+type markView struct {
+	Stage Stage     `json:"stage"`
+	Since time.Time `json:"since"`
+}
+
+// keptView says who wants the token kept, why, and until the beginning of which
+// UTC day.
+type keptView struct {
+	Until  string    `json:"until"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
 }
 
 func view(t Token, now time.Time) tokenView {
@@ -86,5 +101,17 @@ func view(t Token, now time.Time) tokenView {
 	if !t.ExposedAt.IsZero() {
 		v.Exposed = &exposedView{At: t.ExposedAt, Places: int64(len(t.Places)) + t.MorePlaces}
 	}
+	if v.Status == Active && t.KeptAt(now) {
+		v.Kept = &keptView{Until: Day(t.Kept.Until), Reason: t.Kept.Reason, By: t.Kept.By, At: t.Kept.At}
+	}
+	orphaned, unused := t.Findings(now)
+	v.Hygiene = hygieneView{Orphaned: orphaned.view(), Unused: unused.view()}
 	return v
+}
+
+func (m Mark) view() *markView {
+	if m.Stage == "" {
+		return nil
+	}
+	return &markView{m.Stage, m.Since}
 }

@@ -155,6 +155,37 @@ func (s *Store) Roster(ctx context.Context, id string) (Workspace, []Member, err
 	return w, members, nil
 }
 
+// IDs calls yield with the ids of all workspaces of one of several segments of
+// the table, page by page. Segments count from 0.
+func (s *Store) IDs(ctx context.Context, segment, segments int, yield func([]string) error) error {
+	pages := dynamodb.NewScanPaginator(s.Client, IDScan(s.Table, segment, segments))
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("reading the workspaces: %w", err)
+		}
+		ids := make([]string, len(page.Items))
+		for i, item := range page.Items {
+			ids[i] = dynamo.Text(item, "workspace")
+		}
+		if err := yield(ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// IDScan is the scan by which a sweep finds the workspaces.
+func IDScan(table string, segment, segments int) *dynamodb.ScanInput {
+	return &dynamodb.ScanInput{
+		TableName: &table, Segment: aws.Int32(int32(segment)), TotalSegments: aws.Int32(int32(segments)),
+		FilterExpression:          aws.String("#item = :settings"),
+		ProjectionExpression:      aws.String("workspace"),
+		ExpressionAttributeNames:  map[string]string{"#item": "item"},
+		ExpressionAttributeValues: dynamo.Item{":settings": dynamo.S(settingsItem)},
+	}
+}
+
 // Put makes or replaces a workspace's settings and returns it as it is then.
 // What is already so is not written again.
 func (s *Store) Put(ctx context.Context, want Workspace, actor string, now time.Time) (Workspace, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"safekeep/shared/dynamo"
 	"safekeep/shared/identity"
@@ -101,6 +102,49 @@ func (s *Store) RemoveMember(ctx context.Context, workspace, user, actor string,
 		}
 	}
 	return errBusy
+}
+
+// Everybody calls yield with all who are or were in a workspace, page by page
+// and consistently.
+func (s *Store) Everybody(ctx context.Context, workspace string, yield func([]Member)) error {
+	pages := dynamodb.NewQueryPaginator(s.Client, EverybodyQuery(s.Table, workspace))
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("reading who is or was in workspace %s: %w", workspace, err)
+		}
+		members := make([]Member, len(page.Items))
+		for i, item := range page.Items {
+			members[i] = decodeMember(item)
+		}
+		yield(members)
+	}
+	return nil
+}
+
+// EverybodyQuery is the query by which a sweep reads a workspace's members and
+// those who have left.
+func EverybodyQuery(table, workspace string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName: &table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("workspace = :w AND begins_with(#item, :member)"),
+		ProjectionExpression:      aws.String("#item, #role, left_at"),
+		ExpressionAttributeNames:  map[string]string{"#item": "item", "#role": "role"},
+		ExpressionAttributeValues: dynamo.Item{":w": dynamo.S(workspace), ":member": dynamo.S(memberPrefix)},
+	}
+}
+
+// Stays returns a check that a member is still there (left is false) or has
+// still left, for a transaction that goes by it.
+func (s *Store) Stays(workspace, user string, left bool) types.TransactWriteItem {
+	condition := "attribute_exists(workspace) AND attribute_not_exists(left_at)"
+	if left {
+		condition = "attribute_exists(left_at)"
+	}
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName: &s.Table, ConditionExpression: &condition,
+		Key: dynamo.Item{"workspace": dynamo.S(workspace), "item": dynamo.S(memberPrefix + user)},
+	}}
 }
 
 // memberDetail is the detail of the member entries. The address itself stays

@@ -67,7 +67,7 @@ var (
 const MaxName = 200
 
 func checkName(name string) error {
-	return identity.CheckName(name, MaxName, "it stands in the mails to this workspace")
+	return identity.CheckLine("name", name, MaxName, "it stands in the mails to this workspace")
 }
 
 // maxEmail is RFC 5321's longest path, less the angle brackets.
