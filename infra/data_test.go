@@ -160,10 +160,11 @@ func TestLoadDescribesTheStack(t *testing.T) {
 		}
 	}
 	notify, _ := stack.Function("notify")
-	wantStreams := []Stream{{
-		Table: "Ledger", BatchSize: 100, MaxAttempts: 4, StartingPosition: "TRIM_HORIZON",
-		Filters: []string{`{"eventName":["INSERT"],"dynamodb":{"NewImage":{"owes":{"S":[{"exists":true}]}}}}`},
-	}}
+	owed := Stream{Table: "Ledger", BatchSize: 100, MaxAttempts: 4, StartingPosition: "TRIM_HORIZON"}
+	digested := owed
+	digested.Filters = []string{`{"eventName":["INSERT"],"dynamodb":{"NewImage":{"owes":{"S":[{"exists":true}]},"kind":{"S":["hygiene.digested"]}}}}`}
+	owed.Filters = []string{`{"eventName":["INSERT"],"dynamodb":{"NewImage":{"owes":{"S":[{"exists":true}]},"kind":{"S":[{"anything-but":["hygiene.digested"]}]}}}}`}
+	wantStreams := []Stream{digested, owed}
 	if diff := cmp.Diff(wantStreams, notify.Streams); diff != "" {
 		t.Errorf("notify's streams (-want +got):\n%s", diff)
 	}

@@ -48,8 +48,8 @@ sqs:SendMessage NotifyDeadLetters
 sqs:SendMessage NotifyStreamDeadLetters`,
 	"sweep": `
 dynamodb:BatchGetItem table/Ledger
+dynamodb:BatchGetItem table/Tokens
 dynamodb:ConditionCheckItem table/Workspaces
-dynamodb:GetItem table/Tokens
 dynamodb:GetItem table/Workspaces
 dynamodb:PutItem table/Ledger
 dynamodb:Query table/Ledger

@@ -142,7 +142,7 @@ func TestChecksFindMistakes(t *testing.T) {
 		{"references", data, "!If [IsProd, true", "!If [IsProduction, true", "there is no condition IsProduction"},
 		{"parameters", root, "          SUPPORT_URL: !Ref SupportUrl\n", "", "SupportUrl is never used"},
 		{"parameters", root, "    Default: skp\n", "    Default: s\n", "TokenPrefix: its default"},
-		{"parameters", root, "    MinValue: 1\n    Default: 90\n", "    MinValue: 1\n    Default: 0\n", "UnusedDays: its default"},
+		{"parameters", root, "    MaxValue: 3650\n    Default: 90\n", "    MaxValue: 3650\n    Default: 0\n", "UnusedDays: its default"},
 		{"parameters", root, "    MaxValue: 23\n    Default: 6\n", "    MaxValue: 23\n    Default: 24\n", "SweepHour: its default"},
 		{"parameters", root, "        Stage: !Ref Stage\n", "", "Data: it is given no Stage"},
 		{"permissions", root, "Resource: !Ref TokenServiceSecretArn", "Resource: !Ref GitHubTokenSecretArn", "alerts: missing secretsmanager:GetSecretValue secret:tokenservice"},

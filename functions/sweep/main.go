@@ -45,9 +45,9 @@ func run(ctx context.Context, environment map[string]string) error {
 	client := dynamo.NewClient(aws)
 	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: function.Days(c.LedgerDays)}
 	store := &hygiene.Store{
-		Store:      story,
+		Ledger:     story,
 		Workspaces: &workspace.Store{Client: client, Table: c.Workspaces, Ledger: story},
-		TokenStore: &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: function.Days(c.TombstoneDays)},
+		Tokens:     &token.Store{Client: client, Table: c.Tokens, Ledger: story, Tombstone: function.Days(c.TombstoneDays)},
 	}
 	sweep := &hygiene.Sweep{
 		Directory: store, Tokens: store, Book: store,

@@ -47,7 +47,7 @@ func run(ctx context.Context, environment map[string]string) error {
 	workspaces := &workspace.Store{Client: client, Table: c.Workspaces, Ledger: story}
 	routes := token.NewService(store, workspaces, format).Routes()
 	(&hygiene.Service{
-		Tokens: store, Book: &hygiene.Store{Store: story}, Directory: workspaces, Now: time.Now,
+		Tokens: store, Book: &hygiene.Store{Workspaces: workspaces, Tokens: store, Ledger: story}, Directory: workspaces, Now: time.Now,
 	}).AddTo(routes)
 	web.Start(web.Private(routes))
 	return nil

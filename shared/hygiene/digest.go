@@ -18,8 +18,8 @@ type Digest struct {
 	Orphaned     List `json:"orphaned"`   // their creator has left
 	Unused       List `json:"unused"`     // used once, or tracked since an import, but not for UnusedDays
 	NeverUsed    List `json:"never_used"` // issued here, and not used since
-	// Cleaned is how many findings people have ended, by removing or rotating
-	// the token, since the digest before this one (or ever, when Before is "").
+	// Cleaned is how many of the tokens that were found people have removed or
+	// rotated since the digest before this one (or ever, when Before is "").
 	Cleaned int    `json:"cleaned"`
 	Before  string `json:"before,omitempty"` // UTC day of that digest
 	// Kept are tokens that somebody chose to keep, and that are silent for it.
@@ -41,12 +41,12 @@ type Line struct {
 	CreatedBy string    `json:"created_by"` // the company's id of the person
 	CreatedAt time.Time `json:"created_at"` // zero for imported ones without a date
 	// LeftAt is when the creator left, for orphaned ones.
-	LeftAt *time.Time `json:"left_at,omitempty"`
+	LeftAt time.Time `json:"left_at,omitzero"`
 	// LastUsedOn is a UTC day, or "" when no use is on record.
 	LastUsedOn string `json:"last_used_on,omitempty"`
 	// ImportedAt says that the token was issued elsewhere, and that its use has
 	// been tracked only since then.
-	ImportedAt *time.Time `json:"imported_at,omitempty"`
+	ImportedAt time.Time `json:"imported_at,omitzero"`
 	// Unused says of an orphaned token that it is unused, too.
 	Unused bool `json:"unused,omitempty"`
 	// Reminder says that this is the follow-up, the last mail about it; FoundOn

@@ -18,9 +18,9 @@ import (
 // Store is Directory, Tokens and Book on the tables, by the stores that own
 // them. The account of a workspace stands among the ledger's markers.
 type Store struct {
-	*ledger.Store
 	Workspaces *workspace.Store
-	TokenStore *token.Store
+	Tokens     *token.Store
+	Ledger     *ledger.Store
 }
 
 // accountName is the marker that holds a workspace's account.
@@ -63,28 +63,41 @@ func personOf(m workspace.Member) Person {
 }
 
 // Each implements Tokens.
-func (s *Store) Each(ctx context.Context, id string, since time.Time, yield func([]token.Token) error) error {
-	return s.TokenStore.Each(ctx, id, since, yield)
+func (s *Store) Each(ctx context.Context, id string, yield func([]token.Token) error) error {
+	return s.Tokens.Each(ctx, id, yield)
 }
 
-// Lookup implements Tokens.
-func (s *Store) Lookup(ctx context.Context, hash token.Hash) (token.Token, error) {
-	return s.TokenStore.Lookup(ctx, hash)
+// Find implements Tokens.
+func (s *Store) Find(ctx context.Context, hashes []token.Hash) (map[token.Hash]token.Token, error) {
+	return s.Tokens.Find(ctx, hashes)
 }
 
 // Mark implements Tokens.
-func (s *Store) Mark(ctx context.Context, markings []token.Marking, p Premise) error {
-	var guards []types.TransactWriteItem
-	if p != (Premise{}) {
-		guards = append(guards, s.Workspaces.Stays(p.Workspace, p.User, p.State == Left))
+func (s *Store) Mark(ctx context.Context, markings []token.Marking, p Premise, a Account) error {
+	note, err := s.note(a)
+	if err != nil {
+		return err
 	}
-	return raced(s.TokenStore.Mark(ctx, markings, guards...))
+	writes := []types.TransactWriteItem{note}
+	if p != (Premise{}) {
+		writes = append(writes, s.Workspaces.Stays(p.Workspace, p.User, p.State == Left))
+	}
+	return raced(ctx, s.Tokens.Mark(ctx, markings, writes...))
+}
+
+// note is the write of an account over the one of its version.
+func (s *Store) note(a Account) (types.TransactWriteItem, error) {
+	text, err := json.Marshal(a)
+	if err != nil {
+		return types.TransactWriteItem{}, fmt.Errorf("writing the hygiene account of workspace %s: %w", a.Workspace, err)
+	}
+	return s.Ledger.Note(a.Workspace, accountName, a.At, a.Version, a.Version+1, dynamo.Item{"account": dynamo.S(string(text))}), nil
 }
 
 // Account implements Book.
 func (s *Store) Account(ctx context.Context, id string) (Account, error) {
 	marker := ledger.Marker{Workspace: id, Name: accountName}
-	set, err := s.Markers(ctx, []ledger.Marker{marker})
+	set, err := s.Ledger.Markers(ctx, []ledger.Marker{marker})
 	if err != nil {
 		return Account{}, err
 	}
@@ -100,26 +113,32 @@ func (s *Store) Account(ctx context.Context, id string) (Account, error) {
 	return account, nil
 }
 
-// Settle implements Book.
-func (s *Store) Settle(ctx context.Context, a Account, digest *ledger.Entry) error {
-	text, err := json.Marshal(a)
+// Since implements Book.
+func (s *Store) Since(ctx context.Context, id string, from time.Time, kinds []ledger.Kind, yield func(ledger.Entry)) error {
+	return s.Ledger.Since(ctx, id, from, kinds, yield)
+}
+
+// Tell implements Book.
+func (s *Store) Tell(ctx context.Context, a Account, digest *ledger.Entry) error {
+	note, err := s.note(a)
 	if err != nil {
-		return fmt.Errorf("writing the hygiene account of workspace %s: %w", a.Workspace, err)
+		return err
 	}
-	writes := []types.TransactWriteItem{
-		s.Note(a.Workspace, accountName, a.At, a.Version, a.Version+1, dynamo.Item{"account": dynamo.S(string(text))}),
-	}
+	writes := []types.TransactWriteItem{note}
 	if digest != nil {
-		writes = append(writes, s.Put(*digest))
+		writes = append(writes, s.Ledger.Put(*digest))
 	}
-	return raced(dynamo.Transact(ctx, s.Client, writes...))
+	return raced(ctx, dynamo.Transact(ctx, s.Ledger.Client, writes...))
 }
 
 // raced gives the store's word for a condition that did not hold the name that
-// it has here.
-func raced(err error) error {
-	if errors.Is(err, dynamo.ErrCondition) {
-		return ErrRaced
+// it has here, a random moment later, so that a crowd does not stay in step.
+func raced(ctx context.Context, err error) error {
+	if !errors.Is(err, dynamo.ErrCondition) {
+		return err
 	}
-	return err
+	if err := dynamo.Pause(ctx, 3); err != nil {
+		return err
+	}
+	return ErrRaced
 }

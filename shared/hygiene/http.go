@@ -12,7 +12,9 @@ import (
 // Service answers GET /workspaces/{workspace}/hygiene.
 type Service struct {
 	Tokens interface {
-		Each(ctx context.Context, workspace string, since time.Time, yield func([]token.Token) error) error
+		// EachWithLeaked calls yield with all active tokens, and those that
+		// leaked since a time, page by page.
+		EachWithLeaked(ctx context.Context, workspace string, since time.Time, yield func([]token.Token) error) error
 	}
 	Book interface {
 		Account(ctx context.Context, workspace string) (Account, error)
@@ -46,6 +48,7 @@ type inventory struct {
 }
 
 type funnelView struct {
+	Tokens   outcomeView `json:"tokens"` // each once, whatever it was found for
 	Orphaned outcomeView `json:"orphaned"`
 	Unused   outcomeView `json:"unused"`
 }
@@ -54,6 +57,8 @@ type outcomeView struct {
 	Funnel
 	Open int `json:"open"`
 }
+
+func outcomesOf(f Funnel) outcomeView { return outcomeView{f, f.Open()} }
 
 func (i *inventory) count(t *token.Token, now time.Time) {
 	if t.ExposedAt.After(now.Add(-leakedFor)) {
@@ -93,12 +98,13 @@ func (s *Service) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all := account.All()
-	view := inventory{DigestedAt: optional(account.Digested), Funnel: funnelView{
-		Orphaned: outcomeView{all[Orphaned], all[Orphaned].Open()},
-		Unused:   outcomeView{all[Unused], all[Unused].Open()},
+	view := inventory{Funnel: funnelView{
+		Tokens: outcomesOf(account.Tally.Tokens), Orphaned: outcomesOf(account.Tally.Orphaned), Unused: outcomesOf(account.Tally.Unused),
 	}}
-	err = s.Tokens.Each(ctx, workspace, now.Add(-leakedFor), func(page []token.Token) error {
+	if !account.Told.IsZero() {
+		view.DigestedAt = &account.Told
+	}
+	err = s.Tokens.EachWithLeaked(ctx, workspace, now.Add(-leakedFor), func(page []token.Token) error {
 		for i := range page {
 			view.count(&page[i], now)
 		}

@@ -16,7 +16,7 @@ import (
 func (w *world) hygiene(id string, now time.Time) (int, map[string]any) {
 	w.t.Helper()
 	routes := web.NewRouter()
-	(&hygiene.Service{Tokens: w.store, Book: w.store, Directory: w.store.Workspaces, Now: func() time.Time { return now }}).AddTo(routes)
+	(&hygiene.Service{Tokens: w.store.Tokens, Book: w.store, Directory: w.store.Workspaces, Now: func() time.Time { return now }}).AddTo(routes)
 	answer := httptest.NewRecorder()
 	routes.ServeHTTP(answer, httptest.NewRequest("GET", "/workspaces/"+id+"/hygiene", nil))
 	var body map[string]any
@@ -37,7 +37,7 @@ func TestInventory(t *testing.T) {
 	w.leave("acme", "bob", day(90))
 	w.run(day(95))
 	w.revoke("acme", gone, day(96)) // the sweep has not seen that yet
-	_, err := w.store.TokenStore.Expose(t.Context(), w.token("acme", leaked),
+	_, err := w.store.Tokens.Expose(t.Context(), w.token("acme", leaked),
 		token.Finding{Host: "github", At: day(96), Report: "r", Places: []token.Place{{}}}, token.Policy{Revoke: true})
 	w.must(err)
 	status, got := w.hygiene("acme", day(97))

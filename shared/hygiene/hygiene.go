@@ -3,11 +3,12 @@
 // the people who run a workspace, reminds them once, and then is silent until
 // something changes. It never revokes.
 //
-// A run is known by its scheduled time, which is the only clock it has. What it
-// finds is written on the token and told in the ledger, in one transaction that
-// holds only while the token is as it was judged. So a run that is repeated, by
-// many at once or after it was killed, changes nothing that stands already; and
-// one that comes late catches up.
+// A run is known by its scheduled time, which is the only clock it judges by.
+// What it finds is written in one transaction: the marks on the tokens, while
+// they are as they were judged; the ledger's entries; and the workspace's
+// account, while nobody else has written it. So runs may be repeated, killed,
+// late and many at once: nothing is found, counted or told twice, and what a
+// run has left undone the next one does.
 package hygiene
 
 import (
@@ -34,10 +35,6 @@ type Rules struct {
 	FollowUp time.Duration // from the first mail to the reminder
 }
 
-// forward is the hour by which a clock is put forward in spring, when a day of
-// a schedule in local time is short.
-const forward = time.Hour
-
 // Creator is what is known of who made a token.
 type Creator int
 
@@ -53,13 +50,13 @@ type Cause string
 
 // The causes.
 const (
-	Removed   Cause = "removed"   // somebody of the workspace revoked the token
-	Replaced  Cause = "rotated"   // a successor took over
-	Chosen    Cause = "kept"      // somebody wants it kept for now
-	Used      Cause = "used"      // it was used again
-	Returned  Cause = "returned"  // its creator came back
-	Expired   Cause = "expired"   // its own date passed
-	Elsewhere Cause = "otherwise" // it leaked, or its workspace ended
+	CauseRemoved  Cause = "removed"  // somebody of the workspace revoked the token
+	CauseRotated  Cause = "rotated"  // a successor took over
+	CauseKept     Cause = "kept"     // somebody wants it kept for now
+	CauseUsed     Cause = "used"     // it was used again
+	CauseReturned Cause = "returned" // its creator came back
+	CauseExpired  Cause = "expired"  // its own date passed
+	CauseOther    Cause = "other"    // it leaked, or its workspace ended
 )
 
 // Outcome is what ended a finding, as the funnel counts it.
@@ -71,7 +68,7 @@ const (
 	AfterFirstMail Outcome = "after_first_mail"
 	AfterFollowUp  Outcome = "after_follow_up" // within Rules.FollowUp after the reminder
 	Later          Outcome = "later"
-	ByItself       Outcome = "by_itself"
+	ByItself       Outcome = "by_itself" // or before anybody was told
 	Kept           Outcome = "kept"
 )
 

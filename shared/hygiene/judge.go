@@ -6,27 +6,34 @@ import (
 	"safekeep/shared/token"
 )
 
-// Judge says what a run at the given time changes of a token. The same token,
-// judged again after the change, changes nothing; nor does a run of an earlier
-// time than the one that changed it last.
-func Judge(t *token.Token, creator Creator, at time.Time, rules Rules) []Finding {
+// forward is the hour by which a clock is put forward in spring, when a day of
+// a schedule in local time is short.
+const forward = time.Hour
+
+// Judge says what a run at the given time changes of a token. Told is the time
+// of the run whose digest was written last: a mark that is younger has not been
+// told of, so nobody is reminded of it, and a run that has told already finds no
+// more. The same token, judged again after the change, changes nothing; nor
+// does a run of an earlier time than the one that changed it last.
+func Judge(t *token.Token, creator Creator, at, told time.Time, rules Rules) []Finding {
 	if at.Before(t.SweptAt) {
 		return nil
 	}
 	var found []Finding
 	for _, reason := range Reasons {
 		f := Finding{Reason: reason, Was: mark(t, reason)}
-		cause, known := stands(t, reason, creator, at, rules)
+		cause, known := ended(t, reason, creator, at, rules)
+		marked := f.Was.Stage != ""
 		switch {
-		case !known:
+		case !known || cause != "" && !marked:
 			continue
-		case cause != "" && f.Was.Stage != "":
-			f.Cause, f.Outcome = cause, outcome(t, f.Was, cause, rules)
 		case cause != "":
+			f.Cause, f.Outcome = cause, outcome(t, f.Was, cause, told, rules)
+		case at.Equal(told):
 			continue
-		case f.Was.Stage == "":
+		case !marked:
 			f.Stage = token.Warned
-		case f.Was.Stage == token.Warned && !at.Before(f.Was.Since.Add(rules.FollowUp-forward)):
+		case f.Was.Stage == token.Warned && !f.Was.Since.After(told) && !at.Before(f.Was.Since.Add(rules.FollowUp-forward)):
 			f.Stage = token.Reminded
 		default:
 			continue
@@ -36,26 +43,26 @@ func Judge(t *token.Token, creator Creator, at time.Time, rules Rules) []Finding
 	return found
 }
 
-// stands says whether a reason holds for a token: the cause is "" when it does,
-// and else why it does not. Known is false when that cannot be said.
-func stands(t *token.Token, reason Reason, creator Creator, at time.Time, rules Rules) (cause Cause, known bool) {
+// ended says why a reason does not hold for a token, "" when it does. Known is
+// false when that cannot be said.
+func ended(t *token.Token, reason Reason, creator Creator, at time.Time, rules Rules) (cause Cause, known bool) {
 	switch {
 	case t.Successor.ID != "": // also while the overlap lasts: its end is set
-		return Replaced, true
+		return CauseRotated, true
 	case t.Status == token.Revoked && t.RevokedReason == token.Requested:
-		return Removed, true
+		return CauseRemoved, true
 	case t.Status == token.Revoked:
-		return Elsewhere, true
+		return CauseOther, true
 	case !t.GoodAt(at):
-		return Expired, true
+		return CauseExpired, true
 	case t.KeptAt(at):
-		return Chosen, true
+		return CauseKept, true
 	case reason == Orphaned && creator == Unknown:
 		return "", false
 	case reason == Orphaned && creator == Present:
-		return Returned, true
+		return CauseReturned, true
 	case reason == Unused && !unused(t, at, rules):
-		return Used, true
+		return CauseUsed, true
 	}
 	return "", true
 }
@@ -71,21 +78,23 @@ func unused(t *token.Token, at time.Time, rules Rules) bool {
 }
 
 // outcome says how the funnel counts a finding that ended.
-func outcome(t *token.Token, was token.Mark, cause Cause, rules Rules) Outcome {
-	ended := t.RevokedAt
+func outcome(t *token.Token, was token.Mark, cause Cause, told time.Time, rules Rules) Outcome {
+	end := t.RevokedAt
 	switch cause {
-	case Chosen:
+	case CauseKept:
 		return Kept
-	case Replaced:
-		ended = t.RotatedAt()
-	case Removed:
+	case CauseRotated:
+		end = t.RotatedAt()
+	case CauseRemoved:
 	default:
 		return ByItself
 	}
 	switch {
+	case was.Stage == token.Warned && was.Since.After(told):
+		return ByItself
 	case was.Stage == token.Warned:
 		return AfterFirstMail
-	case ended.After(was.Since.Add(rules.FollowUp)):
+	case end.After(was.Since.Add(rules.FollowUp)):
 		return Later
 	}
 	return AfterFollowUp

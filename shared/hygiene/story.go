@@ -15,19 +15,23 @@ type story struct {
 	after, until time.Time // only findings after the one and up to the other are told
 }
 
-// chapter is the story of one token.
-type chapter struct {
-	// entries are by the token's version, which is the order in which things
-	// happened to it; the ledger's own order is that of many clocks.
-	entries []told
+func newStory(after, until time.Time) *story {
+	return &story{tokens: map[string]*chapter{}, after: after, until: until}
 }
 
-type told struct {
-	ledger.Entry
-	detail FindingDetail
+// chapter is the story of one token: what happened, by the token's version,
+// which is the order in which it happened; the ledger's own order is that of
+// many clocks.
+type chapter []event
+
+type event struct {
+	version int64
+	kind    ledger.Kind
+	at      time.Time
+	detail  FindingDetail
 }
 
-func (s *story) tell(e ledger.Entry, d FindingDetail) {
+func (s *story) add(e ledger.Entry, d FindingDetail) {
 	switch e.Kind {
 	case ledger.TokenOrphaned, ledger.TokenUnused, ledger.TokenReminded:
 		if !e.At.After(s.after) || e.At.After(s.until) {
@@ -36,19 +40,19 @@ func (s *story) tell(e ledger.Entry, d FindingDetail) {
 	}
 	c := s.tokens[e.Subject]
 	if c == nil {
-		c = &chapter{}
+		c = new(chapter)
 		s.tokens[e.Subject] = c
 	}
-	c.entries = append(c.entries, told{e, d})
+	*c = append(*c, event{e.Version, e.Kind, e.At, d})
 }
 
 // standing returns, for each reason, the last finding that has not ended on a
 // day.
-func (c *chapter) standing(day string) map[Reason]told {
-	slices.SortFunc(c.entries, func(a, b told) int { return cmp.Compare(a.Version, b.Version) })
-	stands, kept := map[Reason]told{}, ""
-	for _, e := range c.entries {
-		switch e.Kind {
+func (c chapter) standing(day string) map[Reason]event {
+	slices.SortFunc(c, func(a, b event) int { return cmp.Compare(a.version, b.version) })
+	stands, kept := map[Reason]event{}, ""
+	for _, e := range c {
+		switch e.kind {
 		case ledger.TokenOrphaned, ledger.TokenUnused, ledger.TokenReminded:
 			stands[e.detail.Reason] = e
 		case ledger.TokenCleared:
@@ -67,7 +71,7 @@ func (c *chapter) standing(day string) map[Reason]told {
 
 // line returns what the digest says of the token, and in which list it stands;
 // nil when nothing is left to say.
-func (c *chapter) line(id string, d *Digest) (*List, Line) {
+func (c chapter) line(id string, d *Digest) (*List, Line) {
 	stands := c.standing(d.Day)
 	orphaned, isOrphaned := stands[Orphaned]
 	unused, isUnused := stands[Unused]
@@ -81,17 +85,17 @@ func (c *chapter) line(id string, d *Digest) (*List, Line) {
 	f := last.detail
 	line := Line{
 		ID: id, Name: f.Name, Hint: f.Hint, CreatedBy: f.CreatedBy, CreatedAt: f.CreatedAt,
-		LeftAt: f.LeftAt, LastUsedOn: f.LastUsedOn, ImportedAt: f.ImportedAt, FoundOn: token.Day(last.At),
+		LeftAt: f.LeftAt, LastUsedOn: f.LastUsedOn, ImportedAt: f.ImportedAt, FoundOn: token.Day(last.at),
 	}
-	line.Reminder = (!isOrphaned || orphaned.Kind == ledger.TokenReminded) && (!isUnused || unused.Kind == ledger.TokenReminded)
-	if line.Reminder && f.Since != nil {
-		line.FoundOn = token.Day(*f.Since)
+	line.Reminder = (!isOrphaned || orphaned.kind == ledger.TokenReminded) && (!isUnused || unused.kind == ledger.TokenReminded)
+	if line.Reminder {
+		line.FoundOn = token.Day(f.Since)
 	}
 	switch {
 	case isOrphaned || f.Also: // the other reason may have been told of before
 		line.Unused = isUnused || f.Reason == Unused || f.Also
 		return &d.Orphaned, line
-	case line.LastUsedOn == "" && line.ImportedAt == nil: // as neverUsed has it
+	case neverUsed(line.LastUsedOn, line.ImportedAt):
 		return &d.NeverUsed, line
 	default:
 		return &d.Unused, line

@@ -41,9 +41,9 @@ func newWorld(t testing.TB) *world {
 	client := dynamotest.New(t)
 	story := &ledger.Store{Client: client, Table: dynamotest.Ledger}
 	return &world{t: t, client: client, store: &hygiene.Store{
-		Store:      story,
+		Ledger:     story,
 		Workspaces: &workspace.Store{Client: client, Table: dynamotest.Workspaces, Ledger: story},
-		TokenStore: &token.Store{Client: client, Table: dynamotest.Tokens, Ledger: story, Tombstone: 400 * 24 * time.Hour},
+		Tokens:     &token.Store{Client: client, Table: dynamotest.Tokens, Ledger: story, Tombstone: 400 * 24 * time.Hour},
 	}}
 }
 
@@ -102,30 +102,30 @@ func (w *world) issue(id, user string, at time.Time) string {
 		CreatedBy: user, CreatedAt: at, Status: token.Active, Version: 1,
 	}
 	t.Hash = token.HashOf(t.ID)
-	w.must(w.store.TokenStore.Create(w.t.Context(), t, "test"))
+	w.must(w.store.Tokens.Create(w.t.Context(), t, "test"))
 	return t.ID
 }
 
 func (w *world) token(id, tokenID string) token.Token {
 	w.t.Helper()
-	t, err := w.store.TokenStore.Get(w.t.Context(), id, tokenID)
+	t, err := w.store.Tokens.Get(w.t.Context(), id, tokenID)
 	w.must(err)
 	return t
 }
 
 func (w *world) use(id, tokenID string, at time.Time) {
 	w.t.Helper()
-	w.must(w.store.TokenStore.Touch(w.t.Context(), w.token(id, tokenID), token.Use{}, at))
+	w.must(w.store.Tokens.Touch(w.t.Context(), w.token(id, tokenID), token.Use{}, at))
 }
 
 func (w *world) keep(id, tokenID string, at, until time.Time) {
 	w.t.Helper()
-	w.must(w.store.TokenStore.Keep(w.t.Context(), w.token(id, tokenID), token.Keep{Until: until, Reason: "the nightly job", By: "ann", At: at}))
+	w.must(w.store.Tokens.Keep(w.t.Context(), w.token(id, tokenID), token.Keep{Until: until, Reason: "the nightly job", By: "ann", At: at}))
 }
 
 func (w *world) revoke(id, tokenID string, at time.Time) {
 	w.t.Helper()
-	w.must(w.store.TokenStore.Revoke(w.t.Context(), w.token(id, tokenID), token.Requested, "ann", at))
+	w.must(w.store.Tokens.Revoke(w.t.Context(), w.token(id, tokenID), token.Requested, "ann", at))
 }
 
 // rotate gives a token a successor, whose id it returns.
@@ -136,7 +136,7 @@ func (w *world) rotate(id, tokenID string, at, until time.Time) string {
 	next.ID, next.CreatedAt, next.Version = "tok_"+ledger.NewSeq(), at, 1
 	next.Hash, next.Orphaned, next.Unused, next.SweptAt = token.HashOf(next.ID), token.Mark{}, token.Mark{}, time.Time{}
 	next.LastUsedOn, next.Kept = "", token.Keep{}
-	w.must(w.store.TokenStore.Rotate(w.t.Context(), old, next, until, "ann"))
+	w.must(w.store.Tokens.Rotate(w.t.Context(), old, next, until, "ann"))
 	return next.ID
 }
 
@@ -145,7 +145,7 @@ func (w *world) entries(id string) []ledger.Entry {
 	w.t.Helper()
 	var all []ledger.Entry
 	for cursor := ""; ; {
-		page, next, err := w.store.List(w.t.Context(), id, cursor, 200)
+		page, next, err := w.store.Ledger.List(w.t.Context(), id, cursor, 200)
 		w.must(err)
 		all = append(all, page...)
 		if cursor = next; cursor == "" {

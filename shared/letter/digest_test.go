@@ -166,7 +166,7 @@ func TestDigestContent(t *testing.T) {
 			all: []string{
 				`On 22 November 2026 we looked through the API tokens of the workspace "Acme Analytics". This mail is about one that may no longer be needed: its creator has left.`,
 				calm, "Created on 3 March 2026 by u7, who left on 1 October 2026. Last used on 20 November 2026.", heir, remind,
-				"Replace it", "Remove it", "Keep it", "We write no more about it until that day", "you are an owner of the workspace \"Acme Analytics\" (acme-1)",
+				"Replace it", "Remove it", "Keep it", "Until that day it only stands at the end", "you are an owner of the workspace \"Acme Analytics\" (acme-1)",
 				"https://app.streamline.example/w/acme-1/tokens", "https://app.streamline.example/w/acme-1/audit", "https://docs.streamline.example/tokens", "mailto:help@streamline.example",
 			},
 			none: []string{"Also not used", "Reminder", "never used", "Never used", "last mail", "cleaned up", "Showing", "Kept on purpose", "security contact"},

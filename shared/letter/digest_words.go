@@ -224,7 +224,7 @@ func (r *review) steps() []step {
 			Links: links(link("Open the audit trail", r.AuditURL)),
 		},
 		{
-			Text: fmt.Sprintf("Keep it, if it is meant to be there: say in %s why, and until which day. We write no more about it until that day; then we look at it anew.", r.Product),
+			Text: fmt.Sprintf("Keep it, if it is meant to be there: say in %s why, and until which day. Until that day it only stands at the end of these mails; then we look at it anew.", r.Product),
 		},
 	}
 }

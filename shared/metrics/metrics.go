@@ -49,6 +49,18 @@ type Value struct {
 // ("Host", "github"), each a name and a value. Dimensions must come from a
 // small fixed set: every new combination is billed as a metric of its own.
 func (r *Recorder) Record(now time.Time, values []Value, dimensions ...[2]string) {
+	// The alarms watch the stack as a whole, so every metric is also put
+	// under the Stack dimension alone.
+	r.record(now, values, len(dimensions) > 0, dimensions)
+}
+
+// RecordApart is Record for figures that are not to be added up over the extra
+// dimensions: with any, they do not count for the stack as a whole.
+func (r *Recorder) RecordApart(now time.Time, values []Value, dimensions ...[2]string) {
+	r.record(now, values, false, dimensions)
+}
+
+func (r *Recorder) record(now time.Time, values []Value, whole bool, dimensions [][2]string) {
 	if r == nil || r.out == nil || len(values) == 0 {
 		return
 	}
@@ -67,11 +79,9 @@ func (r *Recorder) Record(now time.Time, values []Value, dimensions ...[2]string
 		metrics = append(metrics, metric{v.Name, v.Unit})
 		line[v.Name] = v.Value
 	}
-	// The alarms watch the stack as a whole, so every metric is also put
-	// under the Stack dimension alone.
-	sets := [][]string{{"Stack"}}
-	if len(names) > 1 {
-		sets = append(sets, names)
+	sets := [][]string{names}
+	if whole {
+		sets = append(sets, []string{"Stack"})
 	}
 	line["_aws"] = map[string]any{
 		"Timestamp": now.UnixMilli(),

@@ -110,7 +110,7 @@ func findingsOf(list hygiene.List, emails map[string]string) letter.Findings {
 	for _, l := range list.Tokens {
 		found.Tokens = append(found.Tokens, letter.Finding{
 			Name: l.Name, Hint: l.Hint, CreatedBy: l.CreatedBy, CreatorEmail: emails[l.CreatedBy], CreatedAt: l.CreatedAt,
-			LeftAt: known(l.LeftAt), LastUsedOn: l.LastUsedOn, ImportedAt: known(l.ImportedAt),
+			LeftAt: l.LeftAt, LastUsedOn: l.LastUsedOn, ImportedAt: l.ImportedAt,
 			Unused: l.Unused, Reminder: l.Reminder, FoundOn: l.FoundOn,
 		})
 	}

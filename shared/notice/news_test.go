@@ -34,7 +34,7 @@ func digestOfOne() hygiene.Digest {
 	return hygiene.Digest{
 		Day: "2026-11-22", UnusedDays: 90, FollowUpDays: 7,
 		Orphaned: hygiene.List{Count: 1, Tokens: []hygiene.Line{{
-			ID: "tok_1", Name: "CI deploy", Hint: "skp_…a1B2", CreatedBy: "eve", CreatedAt: left.AddDate(-1, 0, 0), LeftAt: &left,
+			ID: "tok_1", Name: "CI deploy", Hint: "skp_…a1B2", CreatedBy: "eve", CreatedAt: left.AddDate(-1, 0, 0), LeftAt: left,
 			LastUsedOn: "2026-07-20", Unused: true, FoundOn: "2026-11-22",
 		}}},
 		Cleaned: 2, Before: "2026-11-15",
@@ -73,7 +73,7 @@ func TestACreatorIsNamedByAddress(t *testing.T) {
 	o := newOffice(t)
 	imported := time.Date(2026, 6, 15, 0, 0, 0, 0, time.UTC)
 	d := hygiene.Digest{Day: "2026-11-22", UnusedDays: 90, FollowUpDays: 7}
-	d.Unused = hygiene.List{Count: 1, Tokens: []hygiene.Line{{Name: "old", CreatedBy: "cleo", ImportedAt: &imported}}}
+	d.Unused = hygiene.List{Count: 1, Tokens: []hygiene.Line{{Name: "old", CreatedBy: "cleo", ImportedAt: imported}}}
 	o.settle(o.oweDigest("acme", d))
 	if want := "Created by cleo@acme.example.\n  No use since it was imported on 15 June 2026."; !strings.Contains(o.mail.text[0], want) {
 		t.Errorf("no %q in\n%s", want, o.mail.text[0])

@@ -38,7 +38,10 @@ func (t *Token) item() dynamo.Item {
 		}
 		item["scopes"] = &types.AttributeValueMemberL{Value: scopes}
 	}
-	for name, at := range map[string]time.Time{"expires_at": t.ExpiresAt, "imported_at": t.ImportedAt, "retires_at": t.RetiresAt} {
+	for name, at := range map[string]time.Time{
+		"expires_at": t.ExpiresAt, "imported_at": t.ImportedAt, "retires_at": t.RetiresAt,
+		"kept_until": t.Kept.Until, "kept_at": t.Kept.At,
+	} {
 		if !at.IsZero() {
 			item[name] = dynamo.Time(at)
 		}
@@ -46,6 +49,7 @@ func (t *Token) item() dynamo.Item {
 	for name, text := range map[string]string{
 		"last_used_on":   t.LastUsedOn,
 		"predecessor_id": t.Predecessor.ID, "predecessor_hint": t.Predecessor.Hint,
+		"kept_reason": t.Kept.Reason, "kept_by": t.Kept.By,
 	} {
 		if text != "" {
 			item[name] = dynamo.S(text)

@@ -16,33 +16,40 @@ import (
 
 // SweepQuery is the query by which a sweep reads a workspace's tokens: those
 // that are active, and of those that have ended the ones that still bear a
-// mark, or that leaked or were changed by a sweep since the given time. Only what
-// a sweep judges by is read.
-func SweepQuery(table, workspace string, since time.Time) *dynamodb.QueryInput {
+// mark. What a sweep has no use for is left out of the answer.
+func SweepQuery(table, workspace string) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
 		TableName: &table, IndexName: aws.String(WorkspaceIndex),
 		KeyConditionExpression: aws.String("workspace = :w"),
-		FilterExpression: aws.String("#status = :active OR attribute_exists(orphaned_stage)" +
-			" OR attribute_exists(unused_stage) OR swept_at >= :since OR exposed_at >= :exposed"),
+		FilterExpression:       aws.String("#status = :active OR attribute_exists(orphaned_stage) OR attribute_exists(unused_stage)"),
 		ProjectionExpression: aws.String("#hash, id, workspace, #name, hint, created_by, created_at, #status, version," +
-			" expires_at, imported_at, retires_at, successor_id, revoked_at, revoked_reason, exposed_at, last_used_on," +
+			" expires_at, imported_at, retires_at, successor_id, revoked_at, revoked_reason, last_used_on, exposed_at," +
 			" orphaned_stage, orphaned_since, unused_stage, unused_since, swept_at, kept_until, kept_reason, kept_by"),
-		ExpressionAttributeNames: map[string]string{"#hash": "hash", "#name": "name", "#status": "status"},
-		ExpressionAttributeValues: dynamo.Item{
-			":w": dynamo.S(workspace), ":active": dynamo.S(string(Active)),
-			":since": dynamo.N(since.Unix()), ":exposed": dynamo.Time(since),
-		},
+		ExpressionAttributeNames:  map[string]string{"#hash": "hash", "#name": "name", "#status": "status"},
+		ExpressionAttributeValues: dynamo.Item{":w": dynamo.S(workspace), ":active": dynamo.S(string(Active))},
 	}
 }
 
 // Each calls yield with a workspace's tokens, page by page, as SweepQuery finds
 // them. It reads an index, which may be a moment behind.
-func (s *Store) Each(ctx context.Context, workspace string, since time.Time, yield func([]Token) error) error {
-	pages := dynamodb.NewQueryPaginator(s.Client, SweepQuery(s.Table, workspace, since))
-	for pages.HasMorePages() {
+func (s *Store) Each(ctx context.Context, workspace string, yield func([]Token) error) error {
+	return s.pages(ctx, SweepQuery(s.Table, workspace), yield)
+}
+
+// EachWithLeaked is Each with those that have ended too, if they leaked since a
+// time.
+func (s *Store) EachWithLeaked(ctx context.Context, workspace string, since time.Time, yield func([]Token) error) error {
+	query := SweepQuery(s.Table, workspace)
+	*query.FilterExpression += " OR exposed_at >= :since"
+	query.ExpressionAttributeValues[":since"] = dynamo.Time(since)
+	return s.pages(ctx, query, yield)
+}
+
+func (s *Store) pages(ctx context.Context, query *dynamodb.QueryInput, yield func([]Token) error) error {
+	for pages := dynamodb.NewQueryPaginator(s.Client, query); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("reading the tokens of workspace %s: %w", workspace, err)
+			return fmt.Errorf("reading tokens: %w", err)
 		}
 		tokens := make([]Token, len(page.Items))
 		for i, item := range page.Items {
@@ -55,18 +62,20 @@ func (s *Store) Each(ctx context.Context, workspace string, since time.Time, yie
 	return nil
 }
 
-// Mark writes what a sweep changes of several tokens in one transaction, if
-// each is still the one that was judged and the guards hold, else nothing and
-// dynamo.ErrCondition. DynamoDB takes 100 writes at once: each marking is one,
-// and each of its entries and each guard is another.
-func (s *Store) Mark(ctx context.Context, markings []Marking, guards ...types.TransactWriteItem) error {
-	items := guards
+// Mark writes what a sweep changes of several tokens in one transaction with
+// other writes, if each token is still the one that was judged and the others'
+// conditions hold, else nothing and dynamo.ErrCondition. DynamoDB takes 100
+// writes at once: each marking is one, and each of its entries another.
+func (s *Store) Mark(ctx context.Context, markings []Marking, others ...types.TransactWriteItem) error {
+	items := others
 	for _, m := range markings {
 		change := s.change(&m.Token)
 		change.mark("orphaned", m.Token.Orphaned, m.Orphaned)
 		change.mark("unused", m.Token.Unused, m.Unused)
 		change.set("swept_at", dynamo.N(m.At.Unix()))
-		change.unusedSince()
+		if m.ByUse {
+			change.unusedSince()
+		}
 		for _, entry := range m.Entries {
 			change.tell(entry)
 		}

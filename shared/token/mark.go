@@ -83,5 +83,6 @@ type Marking struct {
 	Token            Token // as it was judged
 	Orphaned, Unused Mark
 	At               time.Time // the run's scheduled time
+	ByUse            bool      // it goes by when the token was used last
 	Entries          []ledger.Entry
 }

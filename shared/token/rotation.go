@@ -45,13 +45,13 @@ func checkOverlap(hours *int) (time.Duration, error) {
 }
 
 // succeed returns the token that takes over from t, made by the given user: the
-// same name and scopes, and if t has an end, one as far off as t's was when it
-// was made.
+// same name and scopes, the same wish to keep it, and if t has an end, one as far
+// off as t's was when it was made.
 func (t *Token) succeed(id, creator string, secret Secret, now time.Time) Token {
 	next := Token{
 		Hash: secret.Hash(), ID: id, Workspace: t.Workspace, Name: t.Name, Hint: secret.String(),
 		CreatedBy: creator, CreatedAt: now, Scopes: t.Scopes, Status: Active, Version: 1,
-		Predecessor: Sibling{t.ID, t.Hint},
+		Predecessor: Sibling{t.ID, t.Hint}, Kept: t.Kept,
 	}
 	if !t.ExpiresAt.IsZero() {
 		next.ExpiresAt = now.Add(t.ExpiresAt.Sub(t.CreatedAt))

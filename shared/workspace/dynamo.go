@@ -155,8 +155,8 @@ func (s *Store) Roster(ctx context.Context, id string) (Workspace, []Member, err
 	return w, members, nil
 }
 
-// IDs calls yield with the ids of all workspaces of one of several segments of
-// the table, page by page. Segments count from 0.
+// IDs calls yield with the ids of all workspaces that have not ended, of one of
+// several segments of the table, page by page. Segments count from 0.
 func (s *Store) IDs(ctx context.Context, segment, segments int, yield func([]string) error) error {
 	pages := dynamodb.NewScanPaginator(s.Client, IDScan(s.Table, segment, segments))
 	for pages.HasMorePages() {
@@ -179,7 +179,7 @@ func (s *Store) IDs(ctx context.Context, segment, segments int, yield func([]str
 func IDScan(table string, segment, segments int) *dynamodb.ScanInput {
 	return &dynamodb.ScanInput{
 		TableName: &table, Segment: aws.Int32(int32(segment)), TotalSegments: aws.Int32(int32(segments)),
-		FilterExpression:          aws.String("#item = :settings"),
+		FilterExpression:          aws.String("#item = :settings AND attribute_not_exists(ended_at)"),
 		ProjectionExpression:      aws.String("workspace"),
 		ExpressionAttributeNames:  map[string]string{"#item": "item"},
 		ExpressionAttributeValues: dynamo.Item{":settings": dynamo.S(settingsItem)},
