@@ -5,6 +5,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,6 +16,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 )
 
 // The limits of one call. DynamoDB answers in milliseconds or not at all, so
@@ -44,6 +46,11 @@ func NewClient(cfg aws.Config) *dynamodb.Client {
 			// The default token bucket would stop retrying in the middle of
 			// an outage, which is when a leak report must not be lost.
 			r.RateLimiter = ratelimit.None
+			// An answer that breaks off is as good as lost.
+			r.Retryables = append(r.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+				var cut *smithy.DeserializationError
+				return aws.BoolTernary(errors.As(err, &cut))
+			}))
 		})
 	})
 }

@@ -34,12 +34,16 @@ func (s *Store) IDs(ctx context.Context, segment, segments int, yield func([]str
 // Everybody implements Directory.
 func (s *Store) Everybody(ctx context.Context, id string) (map[string]Person, error) {
 	people := map[string]Person{}
+	var odd error
 	err := s.Workspaces.Everybody(ctx, id, func(members []workspace.Member) {
 		for _, m := range members {
 			people[m.User] = personOf(m)
+			if err := m.Sound(); err != nil {
+				odd = err
+			}
 		}
 	})
-	return people, err
+	return people, errors.Join(err, odd)
 }
 
 // Person implements Directory.

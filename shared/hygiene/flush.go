@@ -59,7 +59,13 @@ func (v *visit) write(ctx context.Context, steps []step) error {
 		if len(queue) == 0 {
 			return nil
 		}
-		group := queue[0]
+		// By the account as it is now: another group's race may have shown that
+		// this run has told by now.
+		group := v.rejudge(queue[0])
+		if len(group) == 0 {
+			queue = queue[1:]
+			continue
+		}
 		next := v.account.with(group, v.at, v.sweep.Now())
 		markings := make([]token.Marking, len(group))
 		for i, s := range group {
@@ -81,6 +87,17 @@ func (v *visit) write(ctx context.Context, steps []step) error {
 		}
 	}
 	return fmt.Errorf("marking: %w, again and again", ErrRaced)
+}
+
+// rejudge judges a group by the account as it was read last.
+func (v *visit) rejudge(group []step) []step {
+	var steps []step
+	for _, s := range group {
+		if s, ok := v.judge(&s.token, s.creator); ok {
+			steps = append(steps, s)
+		}
+	}
+	return steps
 }
 
 // done takes over what has been written.

@@ -44,11 +44,15 @@ func (m Member) item() dynamo.Item {
 }
 
 func decodeMember(item dynamo.Item) Member {
-	return Member{
+	m := Member{
 		Workspace: dynamo.Text(item, "workspace"), User: strings.TrimPrefix(dynamo.Text(item, "item"), memberPrefix),
 		Email: dynamo.Text(item, "email"), Role: Role(dynamo.Text(item, "role")),
 		AddedAt: dynamo.TimeOf(item, "added_at"), LeftAt: dynamo.TimeOf(item, "left_at"), Version: dynamo.Number(item, "version"),
 	}
+	if item["left_at"] != nil && m.LeftAt.IsZero() {
+		m.Role = nobody // it cannot be said whether they are there
+	}
+	return m
 }
 
 func truth(item dynamo.Item, name string) bool {

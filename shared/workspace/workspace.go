@@ -3,6 +3,7 @@
 package workspace
 
 import (
+	"fmt"
 	"net/mail"
 	"time"
 
@@ -49,6 +50,15 @@ type Member struct {
 
 // Present says whether the member has not left.
 func (m Member) Present() bool { return m.LeftAt.IsZero() && m.Role != nobody }
+
+// Sound returns an error about a stored member of whom it cannot be said whether
+// they are there.
+func (m Member) Sound() error {
+	if m.Role == nobody {
+		return fmt.Errorf("member %q: their role or when they left is not what we store", m.User)
+	}
+	return nil
+}
 
 // Told says whether this member gets the workspace's mails.
 func (m Member) Told() bool {
