@@ -41,6 +41,28 @@ func Check(field, id string) error {
 	return nil
 }
 
+// IsUUID says whether s is a UUID in lower case, the one spelling that we write:
+// a second spelling would be a second key in a table.
+func IsUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // CheckLine returns a problem about a field unless its text is visible, on one
 // line and at most so many characters: fit for a mail. Missing says what to do
 // about one that is not there.
