@@ -52,6 +52,10 @@ size: ## the size of every function's zip, as it is deployed
 bench: deps ## our overhead: each flow beside a bare program that makes only the calls it must
 	@go run ./infra/dynamodblocal/with -- go -C infra/local run ./cmd/bench
 
+.PHONY: bench-sweep
+bench-sweep: deps ## a sweep of 100,000 and of 1,000,000 tokens beside its floor; takes about 15 minutes, so bench leaves it out
+	@go run ./infra/dynamodblocal/with -- go -C infra/local run ./cmd/bench -sweep
+
 OUT ?= .build/scanners
 .PHONY: scanners
 scanners: ## rules for secret scanners; PREFIX=abc makes those of your prefix, OUT=.build/scanners
@@ -62,7 +66,7 @@ deploy: ## build with SAM and deploy (STAGE=default or prod)
 	sam build && sam deploy --guided --config-env $(or $(STAGE),default)
 
 .PHONY: deps
-deps: infra/local/node_modules/.package-lock.json infra/examples/tokenservice-node/node_modules/.package-lock.json
+deps: infra/local/node_modules/.package-lock.json infra/examples/tokenservice-node/node_modules/.package-lock.json infra/examples/connector-node/node_modules/.package-lock.json
 	@infra/local/prepare.sh
 
 %/node_modules/.package-lock.json: %/package-lock.json

@@ -3,6 +3,7 @@ package infra
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,10 +14,11 @@ import (
 // tables is what the code relies on: keys, indexes with what they hold, the
 // attribute by which items end, the stream.
 var tables = map[string]string{
-	"Ephemera":   "key; ttl expires_at",
-	"Ledger":     "workspace, seq; owing (owes, seq: KEYS_ONLY); ttl purge_at; stream NEW_IMAGE",
-	"Tokens":     "hash; by-workspace (workspace, id: ALL); by-creator (creator, id: KEYS_ONLY); ttl purge_at",
-	"Workspaces": "workspace, item; by-user (user, workspace: ALL)",
+	"Credentials": "workspace, credential; ttl purge_at",
+	"Ephemera":    "key; ttl expires_at",
+	"Ledger":      "workspace, seq; owing (owes, seq: KEYS_ONLY); ttl purge_at; stream NEW_IMAGE",
+	"Tokens":      "hash; by-workspace (workspace, id: ALL); by-creator (creator, id: KEYS_ONLY); ttl purge_at",
+	"Workspaces":  "workspace, item; by-user (user, workspace: ALL)",
 }
 
 // describe writes a table as tables above does.
@@ -71,7 +73,7 @@ func checkTables(p project) (complaints []string) {
 // lasting are the types whose content must outlive the stack, and fleeting
 // those that hold something and say so when they drop it.
 var (
-	lasting  = map[string]bool{tableType: true, "AWS::KMS::Key": true, "AWS::SES::EmailIdentity": true}
+	lasting  = map[string]bool{tableType: true, keyType: true, "AWS::SES::EmailIdentity": true}
 	fleeting = map[string]bool{"AWS::Logs::LogGroup": true, "AWS::SQS::Queue": true, nestedType: true}
 )
 
@@ -201,5 +203,17 @@ func TestLoadDescribesTheStack(t *testing.T) {
 	}
 	if _, ok := stack.Table("Tokens"); !ok {
 		t.Error("there is no table Tokens")
+	}
+	credentials, _ := stack.Function("credentials")
+	for name, want := range map[string]string{
+		"VAULT_KEY": "arn:aws:kms:us-east-1:000000000000:key/VaultKey", "GRANT_KEY": "arn:aws:kms:us-east-1:000000000000:key/GrantKey", "GRACE_HOURS": "24",
+	} {
+		if got := credentials.Environment[name]; got != want {
+			t.Errorf("credentials' %s is %q, want %q", name, got, want)
+		}
+	}
+	// The functions must find a key where the local stack makes it.
+	if i := slices.IndexFunc(stack.Keys, func(k Key) bool { return k.ARN == credentials.Environment["VAULT_KEY"] }); i < 0 {
+		t.Errorf("there is no key of that ARN among %v", stack.Keys)
 	}
 }

@@ -13,6 +13,7 @@ import (
 // The types of resources that mean something here; all others are only named.
 const (
 	functionType = "AWS::Serverless::Function"
+	keyType      = "AWS::KMS::Key"
 	machineType  = "AWS::Serverless::StateMachine"
 	nestedType   = "AWS::Serverless::Application"
 	tableType    = "AWS::DynamoDB::Table"
@@ -40,7 +41,7 @@ var attributes = map[string]map[string]string{
 	machineType:              {"Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:{id}"},
 	"AWS::CloudWatch::Alarm": {"Arn": "arn:aws:cloudwatch:us-east-1:000000000000:alarm:{id}"},
 	"AWS::IAM::Role":         {"Arn": "arn:aws:iam::000000000000:role/{id}"},
-	"AWS::KMS::Key":          {"Arn": "arn:aws:kms:us-east-1:000000000000:key/{id}"},
+	keyType:                  {"Arn": "arn:aws:kms:us-east-1:000000000000:key/{id}"},
 	"AWS::Lambda::Url":       {"FunctionUrl": "https://{id}.lambda-url.us-east-1.on.aws/"},
 	"AWS::Logs::LogGroup":    {"Arn": "arn:aws:logs:us-east-1:000000000000:log-group:{id}:*"},
 	"AWS::SQS::Queue": {

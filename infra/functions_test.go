@@ -17,13 +17,15 @@ import (
 // urls says how each function is reached over HTTP. A new function must be
 // entered here: whether it is public is a decision, not a default.
 var urls = map[string]string{
-	"alerts":     "NONE",
-	"authorizer": "", // API Gateway invokes it
-	"introspect": "AWS_IAM",
-	"notify":     "",
-	"sweep":      "",
-	"tokens":     "AWS_IAM",
-	"workspaces": "AWS_IAM",
+	"alerts":      "NONE",
+	"authorizer":  "", // API Gateway invokes it
+	"connect":     "AWS_IAM",
+	"credentials": "AWS_IAM",
+	"introspect":  "AWS_IAM",
+	"notify":      "",
+	"sweep":       "",
+	"tokens":      "AWS_IAM",
+	"workspaces":  "AWS_IAM",
 }
 
 // functions returns the function resources of template.yaml by the names of

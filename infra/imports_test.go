@@ -21,7 +21,9 @@ import (
 // The rooms under shared/. A new one must be entered here: which of the two it
 // is, is a decision.
 var (
-	rooms = []string{"alert", "hygiene", "ledger", "letter", "notice", "token", "tokenservice", "workspace"}
+	rooms = []string{
+		"alert", "credential", "envelope", "grant", "hygiene", "ledger", "letter", "notice", "snowflake", "token", "tokenservice", "warehouse", "workspace",
+	}
 	// technicalRooms say whether they may import AWS's packages.
 	technicalRooms = map[string]bool{
 		"dynamo": true, "function": true, "identity": false, "metrics": false, "problem": false, "secret": true, "web": true,
@@ -31,18 +33,24 @@ var (
 // heavy packages make a cold start slower, so only the functions that cannot
 // do without them have them.
 var heavy = map[string][]string{
-	"html/template":                      {"notify"},
-	"text/template":                      {"notify"}, // html/template needs it
-	"github.com/trustelem/zxcvbn":        {"passwords"},
-	"github.com/aws/aws-encryption-sdk":  {"credentials", "connect", "rotate"},
-	"github.com/snowflakedb/gosnowflake": nil,
-	"gopkg.in/yaml.v3":                   nil,
-	"net/rpc":                            nil, // what the tag lambda.norpc leaves out
-	"safekeep/infra":                     nil,
-	"testing":                            nil,
-	sdk + "service/sesv2":                {"notify"},
-	sdk + "service/secretsmanager":       {"alerts"},
+	"html/template":                     {"notify"},
+	"text/template":                     {"notify"}, // html/template needs it
+	"github.com/trustelem/zxcvbn":       {"passwords"},
+	"github.com/aws/aws-encryption-sdk": vault,
+	"github.com/aws/aws-cryptographic-material-providers-library": vault,
+	"github.com/go-jose/go-jose":                                  vault,
+	sdk + "service/kms":                                           vault,
+	"github.com/snowflakedb/gosnowflake":                          nil,
+	"gopkg.in/yaml.v3":                                            nil,
+	"net/rpc":                                                     nil, // what the tag lambda.norpc leaves out
+	"safekeep/infra":                                              nil,
+	"testing":                                                     nil,
+	sdk + "service/sesv2":                                         {"notify"},
+	sdk + "service/secretsmanager":                                {"alerts"},
 }
+
+// vault are the functions that open credentials, or make the grants to.
+var vault = []string{"connect", "credentials", "rotate"}
 
 const sdk = "github.com/aws/aws-sdk-go-v2/"
 
@@ -247,6 +255,10 @@ func TestImports(t *testing.T) {
 		{"safekeep/shared/extra", "fmt", "neither a function nor a room"},
 		{"safekeep/functions/introspect", "html/template", "introspect carries html/template"},
 		{"safekeep/functions/introspect", sdk + "service/sesv2/types", "introspect carries " + sdk + "service/sesv2"},
+		{"safekeep/functions/introspect", sdk + "service/kms", "introspect carries " + sdk + "service/kms"},
+		{"safekeep/functions/tokens", "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/ESDK", "tokens carries github.com/aws/aws-encryption-sdk"},
+		{"safekeep/functions/workspaces", "github.com/go-jose/go-jose/v4", "workspaces carries github.com/go-jose/go-jose"},
+		{"safekeep/functions/connect", "github.com/snowflakedb/gosnowflake/v2", "connect carries github.com/snowflakedb/gosnowflake"},
 		{"safekeep/functions/notify", "safekeep/infra", "notify carries safekeep/infra"},
 	} {
 		broken := []listed{{ImportPath: mistake.from, Imports: []string{mistake.to}, Deps: []string{mistake.to}}}
@@ -264,7 +276,8 @@ func TestHouseChecksFindMistakes(t *testing.T) {
 		"domain":      {"shared/token/token.go", aws, "shared/token/token.go imports AWS's packages"},
 		"dynamo":      {"shared/token/token.go", "package token\n\nimport _ \"safekeep/shared/dynamo\"\n", "shared/token/token.go imports AWS's packages"},
 		"technical":   {"shared/problem/dynamo.go", aws, "shared/problem/dynamo.go imports AWS's packages"},
-		"new room":    {"shared/grant/grant.go", "package grant\n", "what sort of room shared/grant is"},
+		"envelope":    {"shared/envelope/envelope.go", "package envelope\n\nimport _ \"" + sdk + "service/kms\"\n", "shared/envelope/envelope.go imports AWS's packages"},
+		"new room":    {"shared/vault/vault.go", "package vault\n", "what sort of room shared/vault is"},
 		"top":         {"cmd/x.go", "package x\n", "cmd does not belong at the top"},
 		"missing":     {"README.txt", "", "README.md is missing"},
 		"folder name": {"shared/utils/x.go", "package x\n", "a package called utils"},

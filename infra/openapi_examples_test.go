@@ -97,6 +97,8 @@ func (c contract) misfits(schema, v any, at string) (complaints []string) {
 			layout := map[any]string{"date-time": time.RFC3339Nano, "date": time.DateOnly}[limit]
 			_, err := time.Parse(layout, text)
 			say(isText && (layout == "" || err != nil), "%q is no %v", text, limit)
+		case "minItems":
+			say(isList && len(list) < n, "it is too short")
 		case "minLength":
 			say(isText && len(text) < n, "%q is too short", text)
 		case "maxLength":

@@ -15,6 +15,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"safekeep/shared/alert"
+	"safekeep/shared/credential"
+	"safekeep/shared/grant"
 	"safekeep/shared/hygiene"
 	"safekeep/shared/token"
 	"safekeep/shared/web"
@@ -25,14 +27,17 @@ import (
 type anywhere struct{}
 
 func (anywhere) CheckCreator(context.Context, string, string) error { return nil }
+func (anywhere) CheckEver(context.Context, string) error            { return nil }
 func (anywhere) CheckWorkspace(context.Context, string) error       { return nil }
 
 // routers are the functions that answer HTTP, without anything behind them.
 var routers = map[string]*web.Router{
-	"alerts":     (&alert.Service{Verifier: &alert.Verifier{}}).Routes(),
-	"introspect": (&token.Introspector{}).Routes(),
-	"tokens":     tokenRoutes(),
-	"workspaces": (&workspace.Service{}).Routes(),
+	"alerts":      (&alert.Service{Verifier: &alert.Verifier{}}).Routes(),
+	"connect":     (&credential.Connector{Verifier: &grant.Verifier{}, Now: time.Now}).Routes(),
+	"credentials": (&credential.Service{Directory: anywhere{}, Now: time.Now}).Routes(),
+	"introspect":  (&token.Introspector{}).Routes(),
+	"tokens":      tokenRoutes(),
+	"workspaces":  (&workspace.Service{}).Routes(),
 }
 
 func tokenRoutes() *web.Router {
@@ -217,7 +222,8 @@ func checkProblems(c contract) (complaints []string) {
 		say(!o.answers(500) || !o.answers(503), "500 or 503 is missing")
 		// Of the public calls, one answers 403 to say that a token is dead.
 		say((private || o.pattern == "POST /alerts/verify") != o.answers(403), "403 is what private functions answer to everybody else")
-		say(private == o.answers(401), "401 is what public functions answer to everybody else")
+		// Of the private calls, one takes a grant besides.
+		say((private && o.pattern != "POST /credentials/open") == o.answers(401), "401 is what public functions answer to everybody else")
 		say(strings.Contains(o.pattern, "{") && !o.answers(400), "400 is missing: a path may be encoded wrongly")
 	}
 	return complaints

@@ -28,6 +28,25 @@ secretsmanager:GetSecretValue secret:verify`,
 	"authorizer": `
 dynamodb:GetItem table/Tokens
 dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attributes hash,last_used_on,last_used_at,last_used_ip,last_used_agent; StringEqualsIfExists dynamodb:ReturnValues NONE`,
+	"connect": `
+dynamodb:ConditionCheckItem table/Credentials
+dynamodb:GetItem table/Credentials
+dynamodb:PutItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys grant#*
+dynamodb:PutItem table/Ledger
+kms:Decrypt key/VaultKey if ` + sealed + `
+kms:GetPublicKey key/GrantKey`,
+	"credentials": `
+dynamodb:BatchGetItem table/Credentials
+dynamodb:DeleteItem table/Credentials
+dynamodb:GetItem table/Credentials
+dynamodb:GetItem table/Workspaces
+dynamodb:PutItem table/Credentials
+dynamodb:PutItem table/Ledger
+dynamodb:Query table/Credentials
+kms:Decrypt key/VaultKey if ` + sealed + `
+kms:GenerateDataKey key/VaultKey if ` + sealed + `
+kms:GetPublicKey key/GrantKey
+kms:Sign key/GrantKey if StringEquals kms:SigningAlgorithm ECDSA_SHA_256`,
 	"introspect": `
 dynamodb:GetItem table/Tokens
 dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attributes hash,last_used_on,last_used_at,last_used_ip,last_used_agent; StringEqualsIfExists dynamodb:ReturnValues NONE`,
@@ -288,47 +307,15 @@ func checkRoles(p project) (complaints []string) {
 	return complaints
 }
 
-// checkKeyPolicy sees that the tables' key opens for the functions alone, and
-// through DynamoDB alone.
-func checkKeyPolicy(p project) (complaints []string) {
-	root, err := p.root()
-	if err != nil {
-		return []string{err.Error()}
-	}
-	e, err := p.inner("Data")
-	if err != nil {
-		return []string{err.Error()}
-	}
-	key, _ := e.resource("TablesKey")
-	policy, err := e.value(key.Properties["KeyPolicy"], key.ID)
-	if err != nil {
-		return []string{err.Error()}
-	}
-	var roles []string
-	for name := range functions(root) {
-		roles = append(roles, "arn:aws:iam::000000000000:role/safekeep-"+name)
-	}
-	slices.Sort(roles)
-	for _, s := range statements(policy) {
-		through := strings.Contains(s.condition, "StringEquals kms:CallerAccount 000000000000; StringEquals kms:ViaService dynamodb.us-east-1.amazonaws.com")
-		for _, action := range s.actions {
-			if strings.Contains(action, "*") {
-				complaints = append(complaints, s.sid+": "+action+" is a wildcard")
-			}
-			opens := slices.Contains([]string{"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"}, action)
-			if opens && !through {
-				complaints = append(complaints, s.sid+" lets "+action+" through outside DynamoDB")
-			}
-		}
-		if reflect.DeepEqual(s.all["Principal"], map[string]any{"AWS": "*"}) &&
-			!strings.HasPrefix(s.condition, "ArnEquals aws:PrincipalArn "+strings.Join(roles, ",")+"; ") {
-			complaints = append(complaints, s.sid+": the key is not for the functions and nobody else: "+s.condition)
-		}
-	}
-	return complaints
+// callers is whom each caller policy lets a role call. A new private function
+// must be entered here: a connector's role must reach connect and nothing else.
+var callers = map[string][]string{
+	"ConnectorCallers":     {"connect"},
+	"ControlCallers":       {"credentials", "tokens", "workspaces"},
+	"IntrospectionCallers": {"introspect"},
 }
 
-// checkCallers sees that every private URL is in one caller policy, and that
+// checkCallers sees that every private URL is in its caller policy, and that
 // none of them lets a caller invoke past the URL, which would let it write the
 // event, and with it the identity, itself.
 func checkCallers(p project) (complaints []string) {
@@ -336,7 +323,14 @@ func checkCallers(p project) (complaints []string) {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	reached := map[string]int{}
+	ids := map[string]string{} // the functions' names by their logical ids
+	var private []string
+	for name, r := range functions(e) {
+		ids[r.ID] = name
+		if urls[name] == "AWS_IAM" {
+			private = append(private, name)
+		}
+	}
 	for id := range e.Resources {
 		r, _ := e.resource(id)
 		if r.Type != "AWS::IAM::ManagedPolicy" {
@@ -346,6 +340,7 @@ func checkCallers(p project) (complaints []string) {
 		if err != nil {
 			return []string{err.Error()}
 		}
+		reached := map[string][]string{} // by action
 		for _, line := range lines(statements(document)) {
 			action, rest, _ := strings.Cut(line, " ")
 			function, condition, _ := strings.Cut(rest, " if ")
@@ -356,13 +351,27 @@ func checkCallers(p project) (complaints []string) {
 			if want == "" || condition != want {
 				complaints = append(complaints, fmt.Sprintf("%s: %s under the condition %q", id, action, condition))
 			}
-			reached[strings.TrimPrefix(function, "function:")]++
+			name, known := ids[strings.TrimPrefix(function, "function:")]
+			if !known {
+				name = function
+			}
+			reached[action] = append(reached[action], name)
+		}
+		for _, action := range []string{"lambda:InvokeFunction", "lambda:InvokeFunctionUrl"} {
+			if slices.Sort(reached[action]); !slices.Equal(reached[action], callers[id]) {
+				complaints = append(complaints, fmt.Sprintf("%s: %s reaches %v and should reach %v", id, action, reached[action], callers[id]))
+			}
 		}
 	}
-	for name, r := range functions(e) {
-		if want := map[bool]int{true: 2}[urls[name] == "AWS_IAM"]; reached[r.ID] != want {
-			complaints = append(complaints, fmt.Sprintf("%s: stands in %d statements of caller policies and should in %d", r.ID, reached[r.ID], want))
+	var reached []string
+	for id, names := range callers {
+		if _, made := e.resource(id); made {
+			reached = append(reached, names...)
 		}
+	}
+	slices.Sort(reached)
+	if slices.Sort(private); !slices.Equal(reached, private) {
+		complaints = append(complaints, fmt.Sprintf("caller policies reach %v, and the private functions are %v", reached, private))
 	}
 	return complaints
 }

@@ -1,6 +1,6 @@
 // Package infra reads the SAM template and its nested stacks and says what
 // they make, so that the local stack and the tests build exactly what is
-// deployed: the functions with their settings, and the tables.
+// deployed: the functions with their settings, the tables, and the keys.
 //
 // It evaluates intrinsic functions and knows no more of CloudFormation than
 // these templates use. What it does not know is an error that names the place,
@@ -24,6 +24,16 @@ import (
 type Stack struct {
 	Functions []Function // by name
 	Tables    []Table    // by name
+	Keys      []Key      // by name
+}
+
+// Key is one key of KMS. What its policy allows exists on AWS only.
+type Key struct {
+	Name string // locally the logical id
+	ARN  string // as the functions see it in their settings
+	// Spec and Usage are as KMS names them: "SYMMETRIC_DEFAULT" and
+	// "ENCRYPT_DECRYPT" unless the template says otherwise.
+	Spec, Usage string
 }
 
 // Function is one Lambda.
@@ -89,6 +99,7 @@ func load(files fs.FS, parameters map[string]string) (*Stack, error) {
 	}
 	slices.SortFunc(s.Functions, func(a, b Function) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(s.Tables, func(a, b Table) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Keys, func(a, b Key) int { return cmp.Compare(a.Name, b.Name) })
 	return s, nil
 }
 
@@ -135,6 +146,12 @@ func (s *Stack) collect(e *evaluator) error {
 				return err
 			}
 			s.Tables = append(s.Tables, t)
+		case keyType:
+			k, err := e.key(r)
+			if err != nil {
+				return err
+			}
+			s.Keys = append(s.Keys, k)
 		case nestedType:
 			inner, err := e.nest(r)
 			if err != nil {
@@ -146,6 +163,16 @@ func (s *Stack) collect(e *evaluator) error {
 		}
 	}
 	return nil
+}
+
+// key reads a key, with the defaults of CloudFormation.
+func (e *evaluator) key(r resource) (Key, error) {
+	p := struct{ KeySpec, KeyUsage string }{"SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"}
+	if err := e.properties(r, &p); err != nil {
+		return Key{}, err
+	}
+	arn, err := e.attribute(r.ID, "Arn")
+	return Key{Name: r.ID, ARN: fmt.Sprint(arn), Spec: p.KeySpec, Usage: p.KeyUsage}, err
 }
 
 // properties evaluates a resource's properties into a struct whose fields are

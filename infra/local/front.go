@@ -26,6 +26,11 @@ var routes = []struct{ pattern, function string }{
 	{"/workspaces/{workspace}/tokens:import", "tokens"},
 	{"/workspaces/{workspace}/hygiene", "tokens"},
 	{"/tokens/introspect", "introspect"},
+	{"/workspaces/{workspace}/credentials", "credentials"},
+	{"/workspaces/{workspace}/credentials/", "credentials"},
+	{"/workspaces/{workspace}/grants", "credentials"},
+	{"/credentials/validate", "credentials"},
+	{"/credentials/open", "connect"},
 }
 
 // startFront opens the one address of everything.

@@ -65,6 +65,7 @@ func (s *Stack) environment(f infra.Function) map[string]string {
 		"AWS_SECRET_ACCESS_KEY":            secretKey,
 		"AWS_ENDPOINT_URL_DYNAMODB":        host.Backend + "/" + faults.DynamoDB,
 		"AWS_ENDPOINT_URL_SESV2":           host.Backend + "/" + faults.SES,
+		"AWS_ENDPOINT_URL_KMS":             host.Backend + "/" + faults.KMS,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": host.Backend + "/" + faults.SecretsManager,
 		// Any other service: a call must end here, and not in somebody's account.
 		"AWS_ENDPOINT_URL": host.Backend + "/aws",

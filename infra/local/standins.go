@@ -6,6 +6,7 @@ import (
 
 	"safekeep/infra/local/codehost"
 	"safekeep/infra/local/faults"
+	"safekeep/infra/local/kms"
 	"safekeep/infra/local/outbox"
 )
 
@@ -31,6 +32,17 @@ func (s *Stack) openStandIns() (err error) {
 	for name, service := range s.options.Services {
 		s.Faults.Serve(name, service)
 	}
+	return nil
+}
+
+// openKeys makes the keys that the template has, or finds those of an earlier
+// run, and puts them behind the proxy.
+func (s *Stack) openKeys() error {
+	service, err := kms.Open(s.statePath("kms.json"), s.Template.Keys)
+	if err != nil {
+		return err
+	}
+	s.Faults.Serve(faults.KMS, service)
 	return nil
 }
 

@@ -48,5 +48,5 @@ func (s *Stack) loadTemplate() error {
 		})
 	}
 	s.Template = template
-	return nil
+	return s.openKeys()
 }

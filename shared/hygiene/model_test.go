@@ -141,7 +141,7 @@ func TestModel(t *testing.T) {
 				names = append(names, name)
 				m.tokens[name] = &plain{creator: user, made: day(now), marks: map[hygiene.Reason]token.Mark{}}
 			},
-			"use": func(r *rapid.T) {
+			"use": func(*rapid.T) {
 				if len(names) > 0 {
 					name, p := pick()
 					w.use(id, name, day(now))
@@ -223,6 +223,7 @@ func (w *world) tellsTheSame(r *rapid.T, id string, m *model, end time.Time) {
 			found[e.Subject]++
 		case ledger.TokenCleared:
 			cleared[e.Subject]++
+		default: // the rest of the story
 		}
 	}
 	for _, d := range w.digests(id) {

@@ -32,11 +32,9 @@ type event struct {
 }
 
 func (s *story) add(e ledger.Entry, d FindingDetail) {
-	switch e.Kind {
-	case ledger.TokenOrphaned, ledger.TokenUnused, ledger.TokenReminded:
-		if !e.At.After(s.after) || e.At.After(s.until) {
-			return
-		}
+	found := slices.Contains([]ledger.Kind{ledger.TokenOrphaned, ledger.TokenUnused, ledger.TokenReminded}, e.Kind)
+	if found && (!e.At.After(s.after) || e.At.After(s.until)) {
+		return
 	}
 	c := s.tokens[e.Subject]
 	if c == nil {

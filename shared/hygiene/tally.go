@@ -34,16 +34,6 @@ func (f Funnel) Open() int { return f.Found - f.Cleaned() - f.ByItself - f.Kept 
 // Cleaned is how many people have ended by removing or rotating the token.
 func (f Funnel) Cleaned() int { return f.AfterFirstMail + f.AfterFollowUp + f.Later }
 
-func (f *Funnel) add(g Funnel) {
-	f.Found += g.Found
-	f.Reminded += g.Reminded
-	f.AfterFirstMail += g.AfterFirstMail
-	f.AfterFollowUp += g.AfterFollowUp
-	f.Later += g.Later
-	f.ByItself += g.ByItself
-	f.Kept += g.Kept
-}
-
 func (f *Funnel) end(o Outcome) {
 	switch o {
 	case AfterFirstMail:
@@ -57,12 +47,6 @@ func (f *Funnel) end(o Outcome) {
 	case Kept:
 		f.Kept++
 	}
-}
-
-func (t *Tally) add(u Tally) {
-	t.Tokens.add(u.Tokens)
-	t.Orphaned.add(u.Orphaned)
-	t.Unused.add(u.Unused)
 }
 
 // of is the funnel of a reason.

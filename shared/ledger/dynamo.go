@@ -70,6 +70,14 @@ func (s *Store) Put(e Entry) types.TransactWriteItem {
 	}}
 }
 
+// Write writes an entry about something that is no change of an item.
+func (s *Store) Write(ctx context.Context, e Entry) error {
+	if err := dynamo.Transact(ctx, s.Client, s.Put(e)); err != nil {
+		return fmt.Errorf("writing %s to the ledger: %w", e.Kind, err)
+	}
+	return nil
+}
+
 // owedAtLeast keeps an entry that owes a mail longer than a mail is tried.
 const owedAtLeast = 14 * 24 * time.Hour
 

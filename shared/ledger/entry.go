@@ -40,6 +40,13 @@ const (
 	TokenCleared     Kind = "token.cleared"    // no longer orphaned or unused, and why
 	TokenKept        Kind = "token.kept"       // somebody wants it kept, until a day
 	HygieneDigested  Kind = "hygiene.digested" // the findings of a day; owes a mail
+
+	CredentialStored   Kind = "credential.stored"
+	CredentialReplaced Kind = "credential.replaced" // a new version; says until when the old one can be opened
+	CredentialKeyMade  Kind = "credential.key_made" // a key pair made here; the customer is to put the public key in place
+	CredentialDeleted  Kind = "credential.deleted"
+	CredentialOpened   Kind = "credential.opened" // written before the secret is
+	GrantIssued        Kind = "grant.issued"
 )
 
 // Entry is one line of the story.

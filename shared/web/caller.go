@@ -24,12 +24,18 @@ var errNoPrincipal = problem.New(problem.Forbidden, "This address takes IAM-sign
 // AuthType was opened by mistake answers nobody.
 func Private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if arn, _ := r.Context().Value(principalKey{}).(string); arn == "" {
+		if Principal(r) == "" {
 			WriteError(r.Context(), w, errNoPrincipal)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// Principal returns the ARN of the IAM principal that signed the request.
+func Principal(r *http.Request) string {
+	arn, _ := r.Context().Value(principalKey{}).(string)
+	return arn
 }
 
 // ownNames are the actors that the ledger names when nobody called.
@@ -40,8 +46,7 @@ var ownNames = []string{"safekeep", "github", "gitlab"}
 func Actor(r *http.Request) (string, error) {
 	actor := r.Header.Get("X-Actor")
 	if actor == "" {
-		arn, _ := r.Context().Value(principalKey{}).(string)
-		return arn, nil
+		return Principal(r), nil
 	}
 	if len(actor) > 128 || !utf8.ValidString(actor) {
 		return "", problem.Field("X-Actor", "must be 1 to 128 bytes of UTF-8")

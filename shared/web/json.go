@@ -101,7 +101,8 @@ func unreadable(err error) error {
 	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return &problem.Error{Kind: problem.Unreadable, Field: wrong.Field, Detail: "should be " + jsonName(wrong.Type.Kind().String()) + ", not " + wrong.Value}
+		kind, _, _ := strings.Cut(wrong.Value, " ") // a number's digits follow
+		return &problem.Error{Kind: problem.Unreadable, Field: wrong.Field, Detail: "should be " + jsonName(wrong.Type.Kind().String()) + ", not " + kind}
 	}
 	// encoding/json has no type for this one.
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {

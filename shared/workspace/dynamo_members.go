@@ -161,6 +161,12 @@ func (s *Store) CheckWorkspace(ctx context.Context, id string) error {
 	return err
 }
 
+// CheckEver returns ErrNotFound unless the workspace exists or did.
+func (s *Store) CheckEver(ctx context.Context, id string) error {
+	_, err := s.Ever(ctx, id)
+	return err
+}
+
 // CheckCreator returns a problem unless the user may make tokens in the
 // workspace: a member may; in a workspace whose members were never synced
 // anybody may, for then we do not know.

@@ -19,6 +19,7 @@ const (
 	DynamoDB       = "dynamodb"
 	SES            = "ses"
 	SecretsManager = "secretsmanager"
+	KMS            = "kms"
 	CodeHost       = "codehost"
 )
 

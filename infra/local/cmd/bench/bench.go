@@ -42,10 +42,14 @@ func (b *bench) stack(ctx context.Context, name string) (_ *local.Stack, err err
 	if o.Bootstraps, err = b.build(ctx, programs[name]); err != nil {
 		return nil, err
 	}
-	if name == "hello" {
-		if o.Env, err = b.answers(ctx); err != nil {
-			return nil, err
-		}
+	switch name {
+	case "hello":
+		o.Env, err = b.answers(ctx)
+	case sweepFloor:
+		o.Env, err = b.sameTables(ctx, sweepStack)
+	}
+	if err != nil {
+		return nil, err
 	}
 	s, err := local.Start(ctx, o)
 	if err != nil {
@@ -53,6 +57,20 @@ func (b *bench) stack(ctx context.Context, name string) (_ *local.Stack, err err
 	}
 	b.stacks[name] = s
 	return s, nil
+}
+
+// sameTables returns the environment by which function sweep sees the tables of
+// another stack than its own.
+func (b *bench) sameTables(ctx context.Context, stack string) (map[string]map[string]string, error) {
+	s, err := b.stack(ctx, stack)
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("finding the tables of the stack of %s: %w", stack, err)
+	}
+	return map[string]map[string]string{"sweep": {"AWS_ACCESS_KEY_ID": key.AccessKeyID}}, nil
 }
 
 // prepare finds or makes what all stacks need.

@@ -16,15 +16,22 @@ import (
 // from the repository's root. Each hello has the SDK clients of its function.
 var programs = map[string]map[string]string{
 	"ours": {
-		"alerts": "functions/alerts", "authorizer": "functions/authorizer", "introspect": "functions/introspect", "notify": "functions/notify",
-		"tokens": "functions/tokens", "workspaces": "functions/workspaces",
+		"alerts": "functions/alerts", "authorizer": "functions/authorizer", "connect": "functions/connect", "credentials": "functions/credentials",
+		"introspect": "functions/introspect", "notify": "functions/notify",
+		"sweep": "functions/sweep", "tokens": "functions/tokens", "workspaces": "functions/workspaces",
 	},
-	"floor": {"alerts": "infra/local/floor/alerts", "introspect": "infra/local/floor/introspect"},
+	"floor": {
+		"alerts": "infra/local/floor/alerts", "introspect": "infra/local/floor/introspect", "connect": "infra/local/floor/connect",
+		// These set the scene.
+		"credentials": "functions/credentials", "workspaces": "functions/workspaces",
+	},
 	"hello": {
-		"alerts": "infra/local/floor/hello/alerts", "notify": "infra/local/floor/hello/notify",
+		"alerts": "infra/local/floor/hello/alerts", "notify": "infra/local/floor/hello/notify", "sweep": "infra/local/floor/hello/sweep",
 		"authorizer": "infra/local/floor/hello/api",
 		"introspect": "infra/local/floor/hello/api", "tokens": "infra/local/floor/hello/api", "workspaces": "infra/local/floor/hello/api",
 	},
+	sweepStack: {"sweep": "functions/sweep"},
+	sweepFloor: {"sweep": "infra/local/floor/sweep"},
 }
 
 // build compiles packages with the shipping flags and returns the programs by

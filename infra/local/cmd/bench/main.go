@@ -3,8 +3,12 @@
 // calls that have to be made, with the same libraries, under the same host and
 // on the same engine, by turns in one run. `make bench` starts it.
 //
-//	-run      regular expression; only the rows whose names it matches
-//	-rounds   rounds of every row; 0 leaves each row its own number
+//	-run          regular expression; only the rows whose names it matches
+//	-rounds       rounds of every row; 0 leaves each row its own number
+//	-sweep        the rows of the daily sweep instead, which take minutes
+//	-workspaces   how many workspaces are swept, with 10 and then 100 tokens each
+//
+// `make bench-sweep` starts it with -sweep.
 //
 // A row over its bar is printed as "over". The exit code is 1 only when a row
 // could not be measured, or when what was measured did not do its work.
@@ -25,9 +29,15 @@ import (
 func main() {
 	pattern := flag.String("run", "", "measure only the rows whose names match this regular expression")
 	rounds := flag.Int("rounds", 0, "rounds of every row; 0 leaves each row its own number")
+	sweep := flag.Bool("sweep", false, "measure the daily sweep instead, which takes minutes")
+	workspaces := flag.Int("workspaces", 10_000, "how many workspaces are swept, with 10 and then 100 tokens each")
 	flag.Parse()
+	measured := rows
+	if *sweep {
+		measured = sweepRows(*workspaces)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, os.Stdout, *pattern, *rounds)
+	err := run(ctx, os.Stdout, measured, *pattern, *rounds)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -35,7 +45,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, pattern string, rounds int) error {
+func run(ctx context.Context, out io.Writer, rows []row, pattern string, rounds int) error {
 	wanted, err := regexp.Compile(pattern)
 	if err != nil {
 		return fmt.Errorf("reading -run: %w", err)
@@ -59,6 +69,9 @@ func run(ctx context.Context, out io.Writer, pattern string, rounds int) error {
 			continue
 		}
 		t.add(r, res)
+		if res.more != nil {
+			res.more(t, res)
+		}
 	}
 	return errors.Join(append(errs, t.finish(), ctx.Err())...)
 }

@@ -22,6 +22,8 @@ type row struct {
 // checks what it did and leaves no trace that a later run would feel.
 type pair struct {
 	ours, floor func(context.Context) (time.Duration, error)
+	// more prints what there is to say beside the times; nil when that is nothing.
+	more func(*table, results)
 }
 
 // rows are measured in this order. The bars are those of the design: a quarter
@@ -36,17 +38,22 @@ var rows = []row{
 	{"alert-batch/1000", 1.25, 11, 2, openBatch(1000, 50)},
 	{"introspect/known", 1.15, 400, 100, openIntrospect(true)},
 	{"introspect/unknown", 1.15, 400, 100, openIntrospect(false)},
+	{"open-credential", 1.25, 200, 50, openCredential},
 	{"cold-start/alerts", 1.25, 60, 5, openCold("alerts")},
 	{"cold-start/authorizer", 1.25, 60, 5, openCold("authorizer")},
 	{"cold-start/introspect", 1.25, 60, 5, openCold("introspect")},
 	{"cold-start/notify", 1.25, 60, 5, openCold("notify")},
+	{"cold-start/sweep", 1.25, 60, 5, openCold("sweep")},
 	{"cold-start/tokens", 1.25, 60, 5, openCold("tokens")},
 	{"cold-start/workspaces", 1.25, 60, 5, openCold("workspaces")},
 }
 
 // results are the times of both sides; those of one index were taken one right
 // after the other.
-type results struct{ ours, floor []time.Duration }
+type results struct {
+	ours, floor []time.Duration
+	more        func(*table, results) // the pair's
+}
 
 // measure runs both sides by turns, so that whatever else the machine does
 // meets both alike. Each always follows the other, so neither is favoured by what
@@ -56,7 +63,7 @@ func (b *bench) measure(ctx context.Context, r row) (results, error) {
 	if err != nil {
 		return results{}, err
 	}
-	var res results
+	res := results{more: p.more}
 	for n := range r.warmup + r.rounds { // the first ones are dropped below
 		ours, err := timed(ctx, p.ours)
 		if err != nil {

@@ -35,14 +35,18 @@ func (t *table) add(r row, res results) {
 		pairs[i] = res.ours[i].Seconds() / res.floor[i].Seconds()
 	}
 	paired := summarise(pairs).median
-	verdict := "ok"
-	if max(ratio, paired) > r.bar { // the less kind of the two decides
-		verdict = "over"
-	}
 	n := fmt.Sprint(len(res.ours))
 	t.columns(append(append([]string{r.name, "ours", n}, ours.columns()...),
-		fmt.Sprintf("%.2f", ratio), fmt.Sprintf("%.2f", paired), fmt.Sprintf("%.2f", r.bar), verdict)...)
+		fmt.Sprintf("%.2f", ratio), fmt.Sprintf("%.2f", paired), fmt.Sprintf("%.2f", r.bar), verdict(max(ratio, paired), r.bar))...) // the less kind of the two decides
 	t.columns(append([]string{"", "floor", n}, floor.columns()...)...)
+}
+
+// verdict says whether a ratio is within its bar.
+func verdict(ratio, bar float64) string {
+	if ratio > bar {
+		return "over"
+	}
+	return "ok"
 }
 
 // columns prints a line at once, with fixed widths: a row may take a minute, and

@@ -1,0 +1,171 @@
+package credential
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"safekeep/shared/envelope"
+	"safekeep/shared/grant"
+	"safekeep/shared/ledger"
+	"safekeep/shared/metrics"
+	"safekeep/shared/problem"
+	"safekeep/shared/warehouse"
+	"safekeep/shared/web"
+)
+
+// Vault is where a connector's credentials stand.
+type Vault interface {
+	// Get returns a credential, consistently, or ErrNotFound.
+	Get(ctx context.Context, workspace, id string) (Credential, error)
+	// Replaced returns a version that was replaced, or ErrNotFound.
+	Replaced(ctx context.Context, workspace, id string, number int64, now time.Time) (Version, error)
+	// Use writes that a grant is used for a credential, and the entry that
+	// tells of it, together and only while the credential is the one that was
+	// read: else it is errRaced, and errUsed for a grant that was used before.
+	Use(ctx context.Context, g grant.Grant, c Credential, entry ledger.Entry, now time.Time) error
+}
+
+// Opener opens what was sealed, in its context alone.
+type Opener interface {
+	Open(ctx context.Context, c envelope.Context, message []byte) ([]byte, error)
+}
+
+// Connector answers the calls of function connect.
+type Connector struct {
+	Vault    Vault
+	Opener   Opener
+	Verifier *grant.Verifier
+	Metrics  *metrics.Recorder
+	Now      func() time.Time
+}
+
+// Routes lists what a connector may call.
+func (s *Connector) Routes() *web.Router {
+	r := web.NewRouter()
+	r.Handle("POST /credentials/open", s.open)
+	return r
+}
+
+var errUsed = problem.New(problem.Conflict, "This grant was used for this credential already; ask for a new one.")
+
+type openRequest struct {
+	Grant      grant.Token `json:"grant"`
+	Credential string      `json:"credential"` // an id or a reference
+	// Version names one that was replaced; left out, it is the current one.
+	Version *int64 `json:"version"`
+}
+
+// errMaybeSpent is for a table that does not answer while the grant is used.
+var errMaybeSpent = problem.New(problem.Unavailable, "The tables did not answer in time. The grant may be used up; ask for a new one and try again.")
+
+// opened is what a connector is given. Nothing else in Safekeep shows a secret.
+type opened struct {
+	Warehouse warehouse.Kind  `json:"warehouse"`
+	Version   int64           `json:"version"`
+	Settings  json.RawMessage `json:"settings"`
+	Secret    json.RawMessage `json:"secret"`
+}
+
+// openedDetail is the detail of a credential.opened entry.
+type openedDetail struct {
+	Name        string         `json:"name"`
+	Warehouse   warehouse.Kind `json:"warehouse"`
+	Version     int64          `json:"version"`
+	Fingerprint string         `json:"fingerprint,omitempty"`
+	Purpose     grant.Purpose  `json:"purpose"`
+	Run         string         `json:"run"`
+	Grant       string         `json:"grant"`
+}
+
+func (s *Connector) open(w http.ResponseWriter, r *http.Request) error {
+	var q openRequest
+	if err := web.ReadJSON(r, &q); err != nil {
+		return err
+	}
+	ctx, now := r.Context(), s.Now().UTC()
+	g, err := s.Verifier.Verify(ctx, q.Grant.Reveal(), now)
+	if err != nil {
+		return s.refuse(ctx, now, grant.Reason(err), g, err)
+	}
+	id, ok := ParseID(q.Credential)
+	if !ok || !g.Covers(id) {
+		return s.refuse(ctx, now, "not_granted", g, ErrNotFound)
+	}
+	// The principal alone: a connector speaks for nobody else.
+	c, v, err := s.use(ctx, g, id, q.Version, web.Principal(r), now)
+	if err != nil {
+		return s.refuse(ctx, now, "not_open", g, err)
+	}
+	secret, err := s.Opener.Open(ctx, sealContext(c.Workspace, c.ID, v.Number), v.Sealed)
+	if err != nil {
+		return unopened(err)
+	}
+	defer clear(secret)
+	s.Metrics.Add(now, "CredentialsOpened", 1, [2]string{"Warehouse", string(c.Warehouse)})
+	return web.WriteJSON(w, http.StatusOK, opened{c.Warehouse, v.Number, v.Settings, secret})
+}
+
+// use finds the version that is wanted and uses the grant for it. First the
+// story, then the secret: whoever is killed in between leaves a line of something
+// that did not happen, never the other way round.
+func (s *Connector) use(ctx context.Context, g grant.Grant, id string, number *int64, actor string, now time.Time) (Credential, Version, error) {
+	for range maxRaces {
+		c, v, err := s.find(ctx, g, id, number, now)
+		if err != nil {
+			return c, v, err
+		}
+		err = s.Vault.Use(ctx, g, c, ledger.New(g.Workspace, now, ledger.CredentialOpened, actor, id, openedDetail{
+			Name: c.Name, Warehouse: c.Warehouse, Version: v.Number, Fingerprint: v.Fingerprint,
+			Purpose: g.Purpose, Run: g.Run, Grant: g.ID,
+		}), now)
+		if !errors.Is(err, errRaced) {
+			return c, v, err
+		}
+	}
+	return Credential{}, Version{}, errBusy
+}
+
+// find returns the credential and the version that is wanted of it.
+func (s *Connector) find(ctx context.Context, g grant.Grant, id string, number *int64, now time.Time) (Credential, Version, error) {
+	c, err := s.Vault.Get(ctx, g.Workspace, id)
+	switch {
+	case err != nil:
+		return c, Version{}, err
+	case number != nil && *number != c.Current.Number:
+		v, err := s.Vault.Replaced(ctx, g.Workspace, id, *number, now)
+		return c, v, err
+	case len(c.Current.Sealed) == 0:
+		return c, Version{}, errEmpty
+	default:
+		return c, c.Current, nil
+	}
+}
+
+// refuse counts an open that was not granted, and says so in the log without
+// the grant. Other errors pass through it.
+func (s *Connector) refuse(ctx context.Context, now time.Time, reason string, g grant.Grant, err error) error {
+	if errors.Is(err, errUsed) {
+		reason = "used"
+	}
+	if p, ok := problem.Of(err); ok && p.Kind != problem.Unavailable {
+		s.Metrics.Add(now, "OpensRefused", 1)
+		slog.WarnContext(ctx, "open refused", "reason", reason, "grant", g.ID, "workspace", g.Workspace, "run", g.Run)
+	}
+	return err
+}
+
+// errGrantSpent is for a key service that does not answer after the grant was
+// used.
+var errGrantSpent = problem.New(problem.Unavailable, "The key service did not answer in time. The grant is used up; ask for a new one and try again.")
+
+// unopened says what became of an open that failed after it was noted.
+func unopened(err error) error {
+	if errors.Is(err, envelope.ErrUnavailable) {
+		return errors.Join(errGrantSpent, err)
+	}
+	return err // a message that is not what we sealed: for the log, not the caller
+}
