@@ -164,11 +164,17 @@ const sentences = {
   "token.reminded": (e) => "Token “" + label(e) + "” still " + reason(e) + ": last reminder",
   "token.cleared": (e) => "Token “" + label(e) + "” no longer counts as " + reason(e) + ": " + ((e.detail && causes[e.detail.cause]) || "the reason has gone"),
   "token.kept": (e) => "Token “" + label(e) + "” kept" + (e.detail && e.detail.until ? " until " + dayText(e.detail.until) : ""),
+  "credential.stored": (e) => "Credential “" + label(e) + "” stored",
+  "credential.replaced": (e) => "Credential “" + label(e) + "” replaced by version " + (e.detail && e.detail.version),
+  "credential.key_made": (e) => "Key pair made for credential “" + label(e) + "”",
+  "credential.opened": (e) => "Credential “" + label(e) + "” opened for run " + (e.detail && e.detail.run),
+  "credential.deleted": (e) => "Credential “" + label(e) + "” deleted",
+  "grant.issued": (e) => "Grant issued to run " + (e.detail && e.detail.run),
   "hygiene.digested": (e) => "Admins told of " + count(listed(e.detail), "token") + " nobody seems to need",
 };
 const causes = {
   removed: "it was removed", rotated: "a new one took over", kept: "somebody wants it kept", used: "it was used again",
-  returned: "its maker is back", expired: "it expired", otherwise: "it ended otherwise",
+  returned: "its maker is back", expired: "it expired", other: "it ended otherwise",
 };
 const changed = (d) => (d.before && d.before !== d.role ? "is now " + d.role + ", was " + d.before : d.email_changed ? "has another mail address" : "changed");
 const reason = (e) => (e.detail && e.detail.reason) || "found";

@@ -27,6 +27,7 @@ var programs = map[string]map[string]string{
 	},
 	"hello": {
 		"alerts": "infra/local/floor/hello/alerts", "notify": "infra/local/floor/hello/notify", "sweep": "infra/local/floor/hello/sweep",
+		"connect": "infra/local/floor/hello/vault", "credentials": "infra/local/floor/hello/vault",
 		"authorizer": "infra/local/floor/hello/api",
 		"introspect": "infra/local/floor/hello/api", "tokens": "infra/local/floor/hello/api", "workspaces": "infra/local/floor/hello/api",
 	},

@@ -18,13 +18,15 @@ import (
 // firsts are first events that a function answers without calling anything, so
 // that a cold start is a start and not a call.
 var firsts = map[string]any{
-	"alerts":     request(http.MethodPost, "/alerts/github", "[]", nil),
-	"authorizer": map[string]any{"version": "2.0"},
-	"introspect": request(http.MethodPost, "/tokens/introspect", "", nil),
-	"tokens":     request(http.MethodGet, "/nothing/here", "", nil),
-	"workspaces": request(http.MethodGet, "/nothing/here", "", nil),
-	"notify":     map[string]any{"Records": []any{}},
-	"sweep":      map[string]any{},
+	"alerts":      request(http.MethodPost, "/alerts/github", "[]", nil),
+	"authorizer":  map[string]any{"version": "2.0"},
+	"connect":     request(http.MethodPost, "/credentials/open", "", nil),
+	"credentials": request(http.MethodGet, "/nothing/here", "", nil),
+	"introspect":  request(http.MethodPost, "/tokens/introspect", "", nil),
+	"tokens":      request(http.MethodGet, "/nothing/here", "", nil),
+	"workspaces":  request(http.MethodGet, "/nothing/here", "", nil),
+	"notify":      map[string]any{"Records": []any{}},
+	"sweep":       map[string]any{},
 }
 
 // refusing are the functions that refuse their first event: a sweep that is one

@@ -41,6 +41,8 @@ var rows = []row{
 	{"open-credential", 1.25, 200, 50, openCredential},
 	{"cold-start/alerts", 1.25, 60, 5, openCold("alerts")},
 	{"cold-start/authorizer", 1.25, 60, 5, openCold("authorizer")},
+	{"cold-start/connect", 1.25, 60, 5, openCold("connect")},
+	{"cold-start/credentials", 1.25, 60, 5, openCold("credentials")},
 	{"cold-start/introspect", 1.25, 60, 5, openCold("introspect")},
 	{"cold-start/notify", 1.25, 60, 5, openCold("notify")},
 	{"cold-start/sweep", 1.25, 60, 5, openCold("sweep")},
