@@ -17,8 +17,9 @@ import (
 var ErrCondition = errors.New("a condition did not hold")
 
 // maxConflicts bounds how often a transaction that lost against another one is
-// tried again. With full jitter up to a second this outlasts a crowd of 50.
-const maxConflicts = 12
+// tried again. With full jitter up to a second this outlasts a crowd of 50, also
+// where every second try meets another one.
+const maxConflicts = 20
 
 // Transact writes all items or none. A transaction that ran into another one
 // is tried again with jitter (the SDK does not: it counts a conflict as final);

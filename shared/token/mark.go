@@ -61,13 +61,16 @@ func (t *Token) Findings(now time.Time) (orphaned, unused Mark) {
 
 // Sound returns an error about a stored token that a sweep cannot judge.
 func (t *Token) Sound() error {
-	for name, bad := range map[string]bool{
-		"hash": t.Hash == "", "id": !isID(t.ID), "version": t.Version < 1, "created_by": t.CreatedBy == "",
-		"status": t.Status != Active && t.Status != Revoked, "created_at": t.TrackedSince().IsZero(),
-		"orphaned_stage": !t.Orphaned.sound(), "unused_stage": !t.Unused.sound(),
+	for _, attribute := range [...]struct {
+		name string
+		odd  bool
+	}{
+		{"hash", t.Hash == ""}, {"id", !isID(t.ID)}, {"version", t.Version < 1}, {"created_by", t.CreatedBy == ""},
+		{"status", t.Status != Active && t.Status != Revoked}, {"created_at", t.TrackedSince().IsZero()},
+		{"orphaned_stage", !t.Orphaned.sound()}, {"unused_stage", !t.Unused.sound()},
 	} {
-		if bad {
-			return fmt.Errorf("token %q: its %s is not what we store", t.ID, name)
+		if attribute.odd {
+			return fmt.Errorf("token %q: its %s is not what we store", t.ID, attribute.name)
 		}
 	}
 	return nil

@@ -32,6 +32,9 @@ type forward struct {
 var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
 func (f *forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Else the server closes the request's body as soon as the answer begins,
+	// while the transport may still be at its end, and the answer is cut off.
+	_ = http.NewResponseController(w).EnableFullDuplex() // an HTTP/2 connection is so anyhow
 	out := &http.Request{
 		Method: r.Method, Header: r.Header, Body: r.Body, ContentLength: r.ContentLength,
 		URL:  &url.URL{Scheme: f.to.Scheme, Host: f.to.Host, Path: r.URL.Path, RawQuery: r.URL.RawQuery},

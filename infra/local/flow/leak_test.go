@@ -243,6 +243,11 @@ func TestSampleEvents(t *testing.T) {
 		"introspect-unknown":   `{\"active\":false}`,
 		"notify-stream":        `null`,
 		"notify-schedule":      `null`,
+		"sweep-schedule":       `"workspaces":1`,
+		"sweep-segment":        `"failed":0`,
+		"credentials-store":    `"statusCode":201`,
+		"credentials-unsigned": `"statusCode":403`,
+		"connect-open":         `"statusCode":401`,
 	}
 	order := []string{"workspaces-put", "workspaces-member", "tokens-issue"}
 	for name := range want {

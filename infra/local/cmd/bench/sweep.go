@@ -12,7 +12,7 @@ import (
 )
 
 // The stacks of the sweep. The second one's function reads the tables of the
-// first one: there is one set of them, and it is as large as memory allows.
+// first one: a second set would take as long to store and as much memory again.
 const (
 	sweepStack = "sweep"
 	sweepFloor = "sweep-floor"
