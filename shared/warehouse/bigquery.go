@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
 
 	"safekeep/shared/problem"
@@ -28,9 +27,9 @@ type BigQuerySettings struct {
 // Cloud's docs; datasets.insert and "BigQuery locations" in BigQuery's. The part
 // before the colon is the domain of a project from the days of Google Apps.
 var (
-	googleProject  = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9.-]{0,60}[a-z0-9])?:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
-	googleDataset  = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
-	googleLocation = regexp.MustCompile(`^[a-z]{2,20}(?:-[a-z0-9]{1,20}){0,4}$`)
+	googleProject  = matching(`^(?:[a-z0-9](?:[a-z0-9.-]{0,60}[a-z0-9])?:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
+	googleDataset  = matching(`^[A-Za-z0-9_]+$`)
+	googleLocation = matching(`^[a-z]{2,20}(?:-[a-z0-9]{1,20}){0,4}$`)
 )
 
 // maxDataset is the longest name of a dataset in bytes.

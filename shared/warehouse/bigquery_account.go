@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"regexp"
 	"strings"
 
 	"safekeep/shared/problem"
@@ -43,13 +42,13 @@ const (
 )
 
 var (
-	googleKeyID    = regexp.MustCompile(`^[0-9A-Za-z]{0,64}$`)
-	googleClientID = regexp.MustCompile(`^[0-9]{0,32}$`)
-	googleCertName = regexp.MustCompile(`^[0-9A-Za-z.%@-]{1,255}$`)
+	googleKeyID    = matching(`^[0-9A-Za-z]{0,64}$`)
+	googleClientID = matching(`^[0-9]{0,32}$`)
+	googleCertName = matching(`^[0-9A-Za-z.%@-]{1,255}$`)
 	// A service account's address ends in its project, or is one of the default
 	// accounts that App Engine and Compute Engine make.
-	googleRobot   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}@([a-z0-9][a-z0-9.-]{0,100})\.iam\.gserviceaccount\.com$`)
-	googleDefault = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,100}@(?:appspot|developer)\.gserviceaccount\.com$`)
+	googleRobot   = matching(`^[a-z0-9][a-z0-9-]{0,62}@([a-z0-9][a-z0-9.-]{0,100})\.iam\.gserviceaccount\.com$`)
+	googleDefault = matching(`^[a-z0-9][a-z0-9.-]{0,100}@(?:appspot|developer)\.gserviceaccount\.com$`)
 )
 
 // otherCredentials are the other files that Google's libraries read as a
@@ -98,7 +97,7 @@ func (a *serviceAccount) check() (fingerprint string, err error) {
 	}
 	// The project in the account's own address decides which project it is of;
 	// a file where the two differ was put together by hand.
-	switch robot := googleRobot.FindStringSubmatch(a.ClientEmail); {
+	switch robot := googleRobot().FindStringSubmatch(a.ClientEmail); {
 	case !googleProject.MatchString(a.ProjectID):
 		return "", problem.Field("project_id", projectForm)
 	case robot == nil && !googleDefault.MatchString(a.ClientEmail):

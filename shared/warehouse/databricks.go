@@ -3,9 +3,9 @@ package warehouse
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 
+	"safekeep/shared/identity"
 	"safekeep/shared/problem"
 )
 
@@ -42,11 +42,10 @@ var databricksDomains = []string{
 var (
 	// Source: "Compute settings for the Databricks JDBC Driver" in Databricks's
 	// docs. Warehouses were called endpoints before; the last form is a cluster's.
-	databricksPath = regexp.MustCompile(`^/sql/(?:1\.0/(?:warehouses|endpoints)/[0-9a-f]{1,32}|protocolv1/o/[0-9]{1,20}/[0-9a-z-]{1,64})$`)
-	uuid           = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	databricksPath = matching(`^/sql/(?:1\.0/(?:warehouses|endpoints)/[0-9a-f]{1,32}|protocolv1/o/[0-9]{1,20}/[0-9a-z-]{1,64})$`)
 	// A secret is of printable ASCII without spaces, whoever made it: Databricks
 	// (dose…) or Azure's Entra ID.
-	databricksSecret = regexp.MustCompile(`^[!-~]{8,}$`)
+	databricksSecret = matching(`^[!-~]{8,}$`)
 )
 
 func (s *DatabricksSettings) check() (err error) {
@@ -65,7 +64,7 @@ func (s *DatabricksSettings) check() (err error) {
 		return problem.Field("http_path", "is missing; copy it from the connection details of the SQL warehouse")
 	case !databricksPath.MatchString(s.HTTPPath):
 		return problem.Field("http_path", "must be as in the connection details of the SQL warehouse or cluster, such as /sql/1.0/warehouses/a1b234c567d8e9fa")
-	case !uuid.MatchString(s.ClientID):
+	case !identity.IsUUID(s.ClientID):
 		return problem.Field("client_id", "must be the application id of a service principal, such as 1f2e3d4c-5b6a-7980-1234-56789abcdef0")
 	}
 	if err := checkOptional("catalog", s.Catalog, maxIdentifier); err != nil {

@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,10 +14,10 @@ import (
 // at its end. Every region's name has a hyphen, which tells locator.region from
 // organization.account, the form that SQL uses and sign-ins do not.
 var (
-	accountName    = regexp.MustCompile(`^[a-z][a-z0-9]*-[a-z](?:[a-z0-9_-]*[a-z0-9])?$`)
-	accountLocator = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
-	accountRegion  = regexp.MustCompile(`^[a-z]{2,20}(?:-[a-z0-9]{1,20}){1,4}$`)
-	accountCloud   = regexp.MustCompile(`^(?:aws|azure|gcp)$`)
+	accountName    = matching(`^[a-z][a-z0-9]*-[a-z](?:[a-z0-9_-]*[a-z0-9])?$`)
+	accountLocator = matching(`^[a-z][a-z0-9]*$`)
+	accountRegion  = matching(`^[a-z]{2,20}(?:-[a-z0-9]{1,20}){1,4}$`)
+	accountCloud   = matching(`^(?:aws|azure|gcp)$`)
 )
 
 // maxAccount is the longest identifier without region and cloud, in bytes: it is
