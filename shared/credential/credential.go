@@ -39,7 +39,8 @@ type Credential struct {
 	// has handed nothing over yet.
 	Current Version
 	// Pending is a version whose key the warehouse may not know yet; Number 0
-	// is none. Connectors are not given it.
+	// is none. Connectors are given it by its number, or where there is no
+	// other.
 	Pending Version
 	// Numbers is the highest number that a version ever had.
 	Numbers int64

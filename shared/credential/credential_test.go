@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"safekeep/shared/ledger"
+	"safekeep/shared/snowflake"
 )
 
 func TestLifeOfACredential(t *testing.T) {
@@ -169,11 +170,28 @@ func TestKeyPairMadeHere(t *testing.T) {
 	if pending["version"] != 1. || !strings.HasPrefix(pending["fingerprint"].(string), "SHA256:") {
 		t.Errorf("pending as %v", pending)
 	}
+	id := made["id"].(string)
+	opened := w.need(200, "POST", "/credentials/open", opening(w.grant("acme", id), id))
+	key, err := snowflake.ParsePrivateKey(opened["secret"].(map[string]any)["private_key"].(string), "")
+	if err != nil || snowflake.Fingerprint(&key.PublicKey) != pending["fingerprint"] {
+		t.Errorf("another key is opened: %v", err)
+	}
+	// One that has a secret keeps it; the new key is given by its number.
+	working := w.need(200, "PUT", path, `{"name":"main","settings":{"account":"myorg-myaccount","user":"loader"},"secret":{"password":"`+password+`"}}`)
+	if working["status"] != "ready" || working["pending"] != nil || working["version"] != 2. {
+		t.Errorf("with a secret: %v", working)
+	}
+	w.need(201, "POST", path+"/keypair", `{}`)
+	if got := w.need(200, "POST", "/credentials/open", opening(w.grant("acme", id), id)); got["version"] != 2. {
+		t.Errorf("the working secret is not the one that is opened: version %v", got["version"])
+	}
+	if got := w.need(200, "POST", "/credentials/open", fmt.Sprintf(`{"grant":%q,"credential":%q,"version":3}`, w.grant("acme", id), id)); got["version"] != 3. {
+		t.Errorf("the pending key by its number: %v", got["version"])
+	}
 	if _, problem := w.call("POST", path+"/keypair", `{"bits":1024}`); problem["field"] != "bits" {
 		t.Errorf("a short key: %v", problem)
 	}
-	id := w.put("acme")
-	w.need(409, "POST", "/workspaces/acme/credentials/"+id+"/keypair", `{}`)
+	w.need(409, "POST", "/workspaces/acme/credentials/"+w.put("acme")+"/keypair", `{}`)
 }
 
 func TestPagesOfCredentials(t *testing.T) {

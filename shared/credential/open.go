@@ -129,12 +129,16 @@ func (s *Connector) use(ctx context.Context, g grant.Grant, id string, number *i
 	return Credential{}, Version{}, errBusy
 }
 
-// find returns the credential and the version that is wanted of it.
+// find returns the credential and the version that is wanted of it. A key pair
+// that waits for the customer's SQL is given by its number, and where there is
+// nothing else: that it signs in is how one learns that the SQL was run.
 func (s *Connector) find(ctx context.Context, g grant.Grant, id string, number *int64, now time.Time) (Credential, Version, error) {
 	c, err := s.Vault.Get(ctx, g.Workspace, id)
 	switch {
 	case err != nil:
 		return c, Version{}, err
+	case c.Pending.Number > 0 && (number == nil && len(c.Current.Sealed) == 0 || number != nil && *number == c.Pending.Number):
+		return c, c.Pending, nil
 	case number != nil && *number != c.Current.Number:
 		v, err := s.Vault.Replaced(ctx, g.Workspace, id, *number, now)
 		return c, v, err

@@ -179,6 +179,44 @@ func TestCredentialRoundTrip(t *testing.T) {
 	}
 }
 
+// Keys in the shapes that openssl makes are the same key when they are opened.
+func TestCredentialShapesRoundTrip(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, local.Options{})
+	w.workspace("acme", "", "ann")
+	key := keyFile(t)
+	want := fingerprint(t, key)
+	for _, args := range []string{
+		"rsa -traditional", "rsa -traditional -aes256 -passout pass:four-words-nobody-else-says", "pkcs8 -topk8 -nocrypt",
+		"pkcs8 -topk8 -v2 aes-256-cbc -passout pass:four-words-nobody-else-says", "pkcs8 -topk8 -v2 aes-128-cbc -v2prf hmacWithSHA512 -passout pass:four-words-nobody-else-says",
+		"pkcs8 -topk8 -v2 des3 -v2prf hmacWithSHA1 -passout pass:four-words-nobody-else-says", "pkcs8 -topk8 -scrypt -passout pass:four-words-nobody-else-says",
+		"pkcs8 -topk8 -v1 PBE-SHA1-3DES -passout pass:four-words-nobody-else-says",
+	} {
+		words := strings.Fields(args)
+		passphrase := ""
+		if strings.Contains(args, "passout") {
+			passphrase = "four-words-nobody-else-says"
+		}
+		command := exec.CommandContext(t.Context(), "openssl", words...)
+		command.Stdin = strings.NewReader(key)
+		made, err := command.Output()
+		if err != nil {
+			t.Fatalf("openssl %s: %v", args, err)
+		}
+		for shape, text := range map[string]string{"as made": string(made), "in one line": strings.ReplaceAll(string(made), "\n", `\n`)} {
+			secret, _ := json.Marshal(map[string]string{"private_key": text, "passphrase": passphrase})
+			stored := w.call("POST", "/workspaces/acme/credentials?test=false",
+				`{"warehouse":"snowflake","name":"main","settings":{"account":"myorg-myaccount","user":"LOADER"},"secret":`+string(secret)+`}`, 201)
+			id := stored["id"].(string)
+			opened := w.call("POST", "/credentials/open", opening(w.grantFor("acme", id), id), 200)["secret"].(map[string]any)
+			if got := fingerprint(t, opened["private_key"].(string)); got != want || stored["fingerprint"] != want || opened["passphrase"] != nil {
+				t.Errorf("openssl %s, %s: another key came out", args, shape)
+			}
+		}
+	}
+	w.assertSealed(key, "four-words-nobody-else-says")
+}
+
 // Killed before or after any call of an open: a line in the ledger without an
 // answer is possible, an answer without a line is not.
 func TestOpenKilledAtEveryCall(t *testing.T) {
