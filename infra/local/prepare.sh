@@ -24,4 +24,6 @@ need "Go 1.26 or newer" 'go version | awk "{split(substr(\$3, 3), v, \".\"); exi
 need "Node with npm" 'node --version && npm --version' npm 'sudo apt-get install -y npm   (or: brew install node)'
 need "Java 17 or newer" 'java -version 2>&1 | awk -F "[\".]" "/version/ {exit !(\$2 >= 17)}"' openjdk-17-jre-headless \
 	'sudo apt-get install -y openjdk-17-jre-headless   (or: brew install openjdk@17)'
+need "OpenSSL 3, with which the tests make keys" 'openssl version | grep -q "^OpenSSL [3-9]"' openssl \
+	'sudo apt-get install -y openssl   (or: brew install openssl@3)'
 exit $missing
