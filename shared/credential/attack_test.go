@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -231,6 +232,14 @@ func TestDeleteLeavesNoSecret(t *testing.T) {
 	out, err := w.store.Client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("Credentials")})
 	if err != nil || len(out.Items) != 1 || out.Items[0]["current"] != nil || out.Items[0]["pending"] != nil {
 		t.Errorf("left: %v, %v", out.Items, err)
+	}
+	tombstone := c
+	tombstone.DeletedAt = w.now
+	if err := w.store.Delete(cut, tombstone, "test", w.now); err == nil || errors.Is(err, credential.ErrNotFound) {
+		t.Errorf("a tombstone whose versions could not be deleted: %v", err)
+	}
+	if err := w.store.Delete(t.Context(), tombstone, "test", w.now); !errors.Is(err, credential.ErrNotFound) {
+		t.Errorf("a tombstone without versions: %v", err)
 	}
 }
 

@@ -54,11 +54,14 @@ func (s *Store) Await(ctx context.Context, c Credential, next Version, actor str
 }
 
 // Delete leaves a tombstone without settings and secret, and no other version. Of
-// a tombstone it removes what a delete that was cut off has left, and says
+// a tombstone it removes what a delete that was cut off has left, and then says
 // ErrNotFound.
 func (s *Store) Delete(ctx context.Context, c Credential, actor string, now time.Time) error {
 	if !c.DeletedAt.IsZero() {
-		return errors.Join(ErrNotFound, s.forget(ctx, c.Workspace, c.ID))
+		if err := s.forget(ctx, c.Workspace, c.ID); err != nil {
+			return err // not ErrNotFound: the caller would not come again
+		}
+		return ErrNotFound
 	}
 	detail := detailOf(c, c.Current)
 	c.Current, c.Pending, c.DeletedAt, c.UpdatedAt = Version{}, Version{}, now, now
