@@ -116,7 +116,8 @@ func checkAlarms(p project) (complaints []string) {
 		// Only the figures that a schedule writes, every minute or every day,
 		// are never silent for a good reason.
 		want := "notBreaching"
-		if a.MetricName == "OldestDebtSeconds" || a.MetricName == "SweepHeartbeat" {
+		heartbeat := a.MetricName == "SweepHeartbeat" || a.MetricName == "RotateHeartbeat"
+		if a.MetricName == "OldestDebtSeconds" || heartbeat {
 			want = "breaching"
 		}
 		if a.TreatMissingData != want {
@@ -130,8 +131,11 @@ func checkAlarms(p project) (complaints []string) {
 		if window > most {
 			say("looks back %d s, which CloudWatch refuses", window)
 		}
-		if a.MetricName == "SweepHeartbeat" && (a.Period != 3600 || window < 26*3600 || window > 30*3600) {
+		if heartbeat && (a.Period != 3600 || window < 26*3600 || window > 30*3600) {
 			say("looks back %d times %d s, and not 26 hours by the hour", a.EvaluationPeriods, a.Period)
+		}
+		if a.ID == "RotationsFailing" && (a.Period != 86400 || a.EvaluationPeriods != 2) {
+			say("looks back %d times %d s, and not at two days", a.EvaluationPeriods, a.Period)
 		}
 		for _, m := range a.watched() {
 			if m.Namespace != "Safekeep" {

@@ -181,6 +181,14 @@ func TestLoadDescribesTheStack(t *testing.T) {
 	if diff := cmp.Diff(wantDaily, sweep.Schedules); diff != "" {
 		t.Errorf("sweep's schedules (-want +got):\n%s", diff)
 	}
+	rotate, _ := stack.Function("rotate")
+	if rotate.Timeout.Minutes() != 15 || rotate.MemoryMB != 1769 || rotate.URLAuth != "" || rotate.Environment["SNOWFLAKE_URL"] != "https://{account}.snowflakecomputing.com" {
+		t.Errorf("rotate came out as %+v", rotate)
+	}
+	wantRotations := []Schedule{{Name: "Daily", Expression: "cron(0 5 * * ? *)", TimeZone: "UTC", Input: `{"scheduled":"<aws.scheduler.scheduled-time>"}`}}
+	if diff := cmp.Diff(wantRotations, rotate.Schedules); diff != "" {
+		t.Errorf("rotate's schedules (-want +got):\n%s", diff)
+	}
 	divided, err := load(asWritten.files, chosen)
 	if err != nil {
 		t.Fatal(err)

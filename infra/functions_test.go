@@ -23,6 +23,7 @@ var urls = map[string]string{
 	"credentials": "AWS_IAM",
 	"introspect":  "AWS_IAM",
 	"notify":      "",
+	"rotate":      "",
 	"sweep":       "",
 	"tokens":      "AWS_IAM",
 	"workspaces":  "AWS_IAM",

@@ -22,7 +22,7 @@ import (
 // is, is a decision.
 var (
 	rooms = []string{
-		"alert", "credential", "envelope", "grant", "hygiene", "ledger", "letter", "notice", "snowflake", "token", "tokenservice", "warehouse", "workspace",
+		"alert", "credential", "envelope", "grant", "hygiene", "ledger", "letter", "notice", "rotation", "snowflake", "token", "tokenservice", "warehouse", "workspace",
 	}
 	// technicalRooms say whether they may import AWS's packages.
 	technicalRooms = map[string]bool{

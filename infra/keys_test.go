@@ -80,8 +80,8 @@ kms:ReEncryptFrom root if {account}; {dynamodb}
 kms:ReEncryptTo * if ArnEquals aws:PrincipalArn {functions}; {account}; {dynamodb}
 kms:ReEncryptTo root if {account}; {dynamodb}`,
 	"VaultKey": `
-kms:Decrypt * if ArnEquals aws:PrincipalArn connect,credentials; {sealed}
-kms:GenerateDataKey * if ArnEquals aws:PrincipalArn credentials; {sealed}`,
+kms:Decrypt * if ArnEquals aws:PrincipalArn connect,credentials,rotate; {sealed}
+kms:GenerateDataKey * if ArnEquals aws:PrincipalArn credentials,rotate; {sealed}`,
 }
 
 // administers are the actions that manage a key and reveal nothing. Creating a

@@ -38,11 +38,14 @@ kms:GetPublicKey key/GrantKey`,
 	"credentials": `
 dynamodb:BatchGetItem table/Credentials
 dynamodb:DeleteItem table/Credentials
+dynamodb:DeleteItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys lease#rotate#*
 dynamodb:GetItem table/Credentials
 dynamodb:GetItem table/Workspaces
 dynamodb:PutItem table/Credentials
+dynamodb:PutItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys lease#rotate#*
 dynamodb:PutItem table/Ledger
 dynamodb:Query table/Credentials
+dynamodb:UpdateItem table/Credentials
 kms:Decrypt key/VaultKey if ` + sealed + `
 kms:GenerateDataKey key/VaultKey if ` + sealed + `
 kms:GetPublicKey key/GrantKey
@@ -65,6 +68,17 @@ ses:SendEmail configuration-set/ConfigurationSet if StringEquals ses:FromAddress
 ses:SendEmail identity/acme.example if StringEquals ses:FromAddress security@acme.example
 sqs:SendMessage NotifyDeadLetters
 sqs:SendMessage NotifyStreamDeadLetters`,
+	"rotate": `
+dynamodb:DeleteItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys lease#rotate#*
+dynamodb:GetItem table/Credentials
+dynamodb:GetItem table/Workspaces
+dynamodb:PutItem table/Credentials
+dynamodb:PutItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys lease#rotate#*
+dynamodb:PutItem table/Ledger
+dynamodb:Scan table/Credentials
+kms:Decrypt key/VaultKey if ` + sealed + `
+kms:GenerateDataKey key/VaultKey if ` + sealed + `
+sqs:SendMessage RotateDeadLetters`,
 	"sweep": `
 dynamodb:BatchGetItem table/Ledger
 dynamodb:BatchGetItem table/Tokens
@@ -104,6 +118,10 @@ var others = map[string]string{
 	"NotifyScheduleRole": `
 lambda:InvokeFunction function:NotifyFunction
 sqs:SendMessage NotifyScheduleDeadLetters
+sts:AssumeRole scheduler.amazonaws.com if StringEquals aws:SourceAccount 000000000000`,
+	"RotateScheduleRole": `
+lambda:InvokeFunction function:RotateFunction
+sqs:SendMessage RotateScheduleDeadLetters
 sts:AssumeRole scheduler.amazonaws.com if StringEquals aws:SourceAccount 000000000000`,
 	"SweepMachineRole": `
 lambda:InvokeFunction function:SweepFunction

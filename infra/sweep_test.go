@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,9 +15,23 @@ import (
 // started is a schedule that is on, evaluated, with what it starts.
 type started struct{ by, expression, zone, input string }
 
-// schedules returns the schedules of the sweep that are on, under the given
-// parameters.
-func (p project) schedules(parameters ...string) ([]started, error) {
+// scheduledTime is what the scheduler puts its time in for.
+//
+// Source: "Adding context attributes" in the EventBridge Scheduler user guide.
+const scheduledTime = "<aws.scheduler.scheduled-time>"
+
+// dates are the times of the sample events.
+var dates = regexp.MustCompile(`2026-11-22T\d\d:00:00Z`)
+
+// input reads a sample event of a schedule as the template should write it.
+func (p project) input(sample string) (string, error) {
+	text, err := fs.ReadFile(p.files, sample)
+	return dates.ReplaceAllString(strings.TrimSpace(string(text)), scheduledTime), err
+}
+
+// schedules returns the schedules that are on of certain resources, under the
+// given parameters.
+func (p project) schedules(of func(resource) bool, parameters ...string) ([]started, error) {
 	e, err := p.root(parameters...)
 	if err != nil {
 		return nil, err
@@ -28,7 +43,7 @@ func (p project) schedules(parameters ...string) ([]started, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !made || r.Type != machineType && id != "SweepFunction" {
+		if !made || !of(r) {
 			continue
 		}
 		var properties struct{ Events map[string]event }
@@ -37,8 +52,7 @@ func (p project) schedules(parameters ...string) ([]started, error) {
 		}
 		for _, one := range properties.Events {
 			if s := one.Properties; s.State != "DISABLED" {
-				input := strings.ReplaceAll(s.Input, "<aws.scheduler.scheduled-time>", "2026-11-22T06:00:00Z")
-				on = append(on, started{id, s.ScheduleExpression, s.ScheduleExpressionTimezone, input})
+				on = append(on, started{id, s.ScheduleExpression, s.ScheduleExpressionTimezone, s.Input})
 			}
 		}
 	}
@@ -48,13 +62,13 @@ func (p project) schedules(parameters ...string) ([]started, error) {
 // checkSchedules sees that something sweeps every day, and never two things:
 // they would do the same work side by side, and get into each other's way.
 func checkSchedules(p project) (complaints []string) {
-	whole, err := fs.ReadFile(p.files, "events/sweep-schedule.json")
+	whole, err := p.input("events/sweep-schedule.json")
 	if err != nil {
 		return []string{err.Error()}
 	}
-	daily := started{"SweepFunction", "cron(0 6 * * ? *)", "UTC", strings.TrimSpace(string(whole))}
+	daily := started{"SweepFunction", "cron(0 6 * * ? *)", "UTC", whole}
 	part := func(segments string) started {
-		return started{"SweepMachine", daily.expression, daily.zone, `{"scheduled":"2026-11-22T06:00:00Z","segments":` + segments + `}`}
+		return started{"SweepMachine", daily.expression, daily.zone, `{"scheduled":"` + scheduledTime + `","segments":` + segments + `}`}
 	}
 	elsewhere := daily
 	elsewhere.expression, elsewhere.zone = "cron(0 23 * * ? *)", "Europe/Berlin"
@@ -68,7 +82,8 @@ func checkSchedules(p project) (complaints []string) {
 		{[]string{"SweepSegments", "1000"}, part("1000")},
 		{[]string{"SweepSegments", "1", "SweepHour", "23", "TimeZone", "Europe/Berlin"}, elsewhere},
 	} {
-		got, err := p.schedules(c.parameters...)
+		sweeps := func(r resource) bool { return r.Type == machineType || r.ID == "SweepFunction" }
+		got, err := p.schedules(sweeps, c.parameters...)
 		if err != nil {
 			return []string{err.Error()}
 		}
@@ -90,7 +105,7 @@ func checkTimeTravel(p project) (complaints []string) {
 		environment, _ := r.Properties["Environment"].(map[string]any)
 		variables, _ := environment["Variables"].(map[string]any)
 		value, has := variables["TIME_TRAVEL"]
-		if has && value != "false" || !has && name == "sweep" {
+		if has && value != "false" || !has && (name == "sweep" || name == "rotate") {
 			complaints = append(complaints, fmt.Sprintf("%s: TIME_TRAVEL is %v and not the word false", r.ID, value))
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"safekeep/shared/grant"
 	"safekeep/shared/ledger"
 	"safekeep/shared/metrics"
+	"safekeep/shared/snowflake"
 	"safekeep/shared/web"
 )
 
@@ -28,6 +29,7 @@ type config struct {
 	LedgerDays  int    `env:"LEDGER_DAYS,required"`
 	VaultKey    string `env:"VAULT_KEY,required,notEmpty"` // ARN
 	GrantKey    string `env:"GRANT_KEY,required,notEmpty"` // ARN
+	Snowflake   string `env:"SNOWFLAKE_URL,required,notEmpty"`
 }
 
 func main() { function.Main(run) }
@@ -53,10 +55,11 @@ func run(ctx context.Context, environment map[string]string) error {
 			Store:  &credential.Store{Client: client, Table: c.Credentials, Ledger: story},
 			Grants: &grant.Store{Table: c.Ephemera},
 		},
-		Opener:   vault,
-		Verifier: grant.NewVerifier(&grant.KMS{Client: keys, Key: c.GrantKey}, grant.PartiesOf(c.Stack)),
-		Metrics:  metrics.NewRecorder(os.Stdout, c.Stack),
-		Now:      time.Now,
+		Opener:    vault,
+		Verifier:  grant.NewVerifier(&grant.KMS{Client: keys, Key: c.GrantKey}, grant.PartiesOf(c.Stack)),
+		Snowflake: snowflake.NewClient(c.Snowflake, time.Now),
+		Metrics:   metrics.NewRecorder(os.Stdout, c.Stack),
+		Now:       time.Now,
 	}
 	web.Start(web.Private(connector.Routes()))
 	return nil

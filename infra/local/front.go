@@ -31,6 +31,7 @@ var routes = []struct{ pattern, function string }{
 	{"/workspaces/{workspace}/grants", "credentials"},
 	{"/credentials/validate", "credentials"},
 	{"/credentials/open", "connect"},
+	{"/credentials/session", "connect"},
 }
 
 // startFront opens the one address of everything.

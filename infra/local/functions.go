@@ -70,6 +70,9 @@ func (s *Stack) environment(f infra.Function) map[string]string {
 		// Any other service: a call must end here, and not in somebody's account.
 		"AWS_ENDPOINT_URL": host.Backend + "/aws",
 	})
+	if _, ok := env["SNOWFLAKE_URL"]; ok {
+		env["SNOWFLAKE_URL"] = host.Backend + "/" + faults.Snowflake + "/{account}"
+	}
 	// Who has this setting goes by scheduled times, and here they may be any.
 	if _, ok := env["TIME_TRAVEL"]; ok {
 		env["TIME_TRAVEL"] = "true"

@@ -25,6 +25,7 @@ func (s *Stack) localAPI() http.Handler {
 	})
 	mux.HandleFunc("POST /local/codehosts/{host}/leak", s.serveLeak)
 	mux.HandleFunc("POST /local/schedules/{name}", s.serveSchedule)
+	mux.HandleFunc("POST /local/snowflake", s.serveSnowflake)
 	mux.HandleFunc("/local/", notFound)
 	return mux
 }

@@ -1,7 +1,7 @@
 // Package local runs all of Safekeep on one machine without an AWS account: the
 // functions as they ship, under a Lambda host, over AWS's own DynamoDB engine,
-// with stand-ins for SES, Secrets Manager and the code hosts, and a fault proxy
-// in between. `make run` is its command; tests and benchmarks use it as a
+// with stand-ins for SES, Secrets Manager, the code hosts and Snowflake, and a
+// fault proxy in between. `make run` is its command; tests and benchmarks use it as a
 // library.
 //
 //	stack, err := local.Start(ctx, local.Options{})
@@ -35,6 +35,7 @@ import (
 	"safekeep/infra/local/outbox"
 	"safekeep/infra/local/pump"
 	"safekeep/infra/local/secrets"
+	"safekeep/shared/snowflake/snowflaketest"
 )
 
 // A Stack is a running stack. Its methods may be called at the same time.
@@ -50,6 +51,8 @@ type Stack struct {
 	Secrets *secrets.Vault
 	// GitHub and GitLab report leaked tokens.
 	GitHub, GitLab *codehost.Host
+	// Snowflake is the customers' data warehouse.
+	Snowflake *snowflaketest.Server
 	// DynamoDB sees the stack's tables, past the fault proxy.
 	DynamoDB *dynamodb.Client
 	// Endpoint and Credentials are what DynamoDB was made from.

@@ -21,6 +21,9 @@ func (s *Stack) openStandIns() (err error) {
 	if s.GitLab, err = codehost.New(codehost.GitLab, s.statePath("gitlab.json")); err != nil {
 		return err
 	}
+	if s.Snowflake, err = openSnowflake(s.statePath("snowflake.jsonl"), !s.options.NoSeed); err != nil {
+		return err
+	}
 	s.Secrets.Set(githubSecret, "github_pat_of_the_local_stack")
 
 	if s.Faults, err = faults.New(); err != nil {
@@ -29,6 +32,7 @@ func (s *Stack) openStandIns() (err error) {
 	s.Faults.Serve(faults.SES, s.Outbox)
 	s.Faults.Serve(faults.SecretsManager, s.Secrets)
 	s.Faults.Serve(faults.CodeHost, http.HandlerFunc(s.serveKeys))
+	s.Faults.Serve(faults.Snowflake, s.Snowflake)
 	for name, service := range s.options.Services {
 		s.Faults.Serve(name, service)
 	}

@@ -46,6 +46,10 @@ type Credential struct {
 	Numbers int64
 	// Revision counts the changes, and the ledger entries that tell of them.
 	Revision int64
+	// Connection is the last sign-in that was tried here; its State is "" when
+	// none was.
+	Connection Connection
+	Rotation   Rotation
 }
 
 // Version is settings and secret that belong together.
@@ -89,16 +93,21 @@ func checkName(name string) error {
 	return identity.CheckLine("name", name, MaxName, "say what the credential is for; names need not be unique")
 }
 
-// changeDetail is the detail of the entries about a credential's changes.
-type changeDetail struct {
+// ChangeDetail is the detail of the entries about a credential's changes.
+type ChangeDetail struct {
 	Name        string         `json:"name"`
 	Warehouse   warehouse.Kind `json:"warehouse"`
 	Version     int64          `json:"version,omitempty"`
 	Fingerprint string         `json:"fingerprint,omitempty"`
 	// Until is when the version before stops being openable.
 	Until time.Time `json:"until,omitzero"`
+	// Replaced is the fingerprint of the key that was in use before.
+	Replaced string `json:"replaced,omitempty"`
+	// Account and User say where the key signs in, of a rotation.
+	Account string `json:"account,omitempty"`
+	User    string `json:"user,omitempty"`
 }
 
-func detailOf(c Credential, v Version) changeDetail {
-	return changeDetail{Name: c.Name, Warehouse: c.Warehouse, Version: v.Number, Fingerprint: v.Fingerprint}
+func detailOf(c Credential, v Version) ChangeDetail {
+	return ChangeDetail{Name: c.Name, Warehouse: c.Warehouse, Version: v.Number, Fingerprint: v.Fingerprint}
 }

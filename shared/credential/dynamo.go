@@ -105,10 +105,10 @@ func (s *Store) List(ctx context.Context, workspace, cursor string, limit int) (
 		KeyConditionExpression: aws.String("workspace = :w AND credential BETWEEN :from AND :end"),
 		FilterExpression:       aws.String("attribute_not_exists(deleted_at)"),
 		// All but the secrets.
-		ProjectionExpression: aws.String("workspace, credential, #name, warehouse, #status, created_at, updated_at, numbers, revision," +
+		ProjectionExpression: aws.String("workspace, credential, #name, warehouse, #status, created_at, updated_at, numbers, revision, #connection, #rotation," +
 			" #current.#number, #current.settings, #current.fingerprint, #current.created_at," +
 			" pending.#number, pending.settings, pending.fingerprint, pending.created_at"),
-		ExpressionAttributeNames:  map[string]string{"#name": "name", "#status": "status", "#current": "current", "#number": "number"},
+		ExpressionAttributeNames:  map[string]string{"#name": "name", "#status": "status", "#current": "current", "#number": "number", "#rotation": "rotation", "#connection": "connection"},
 		ExpressionAttributeValues: dynamo.Item{":w": dynamo.S(workspace), ":from": dynamo.S(from), ":end": dynamo.S("g")},
 	}, limit)
 	if err != nil {

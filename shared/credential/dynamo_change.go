@@ -15,8 +15,8 @@ import (
 	"safekeep/shared/ledger"
 )
 
-// errRaced says that nothing was written because the credential had changed.
-var errRaced = errors.New("the credential changed in between")
+// ErrRaced says that nothing was written because the credential had changed.
+var ErrRaced = errors.New("the credential changed in between")
 
 // Create stores a new credential.
 func (s *Store) Create(ctx context.Context, c Credential, actor string) error {
@@ -25,11 +25,16 @@ func (s *Store) Create(ctx context.Context, c Credential, actor string) error {
 }
 
 // Replace makes a version the current one; the one before stays openable for
-// the store's grace. It returns errRaced when the credential is not the one
+// the store's grace. It returns ErrRaced when the credential is not the one
 // that was read any more.
 func (s *Store) Replace(ctx context.Context, c Credential, next Version, actor string) (Credential, error) {
 	before := c.Current
 	c.Current, c.Pending, c.Status = next, Version{}, Ready
+	// A rotation under way was of the key that has just been replaced. What it left
+	// in the warehouse is known as made here, and its slot may be used again.
+	c.Rotation.Step, c.Rotation.Old, c.Rotation.Trouble, c.Rotation.Slot = Idle, "", Trouble{}, ""
+	c.Rotation.RetireAt, c.Rotation.RotatedAt = time.Time{}, time.Time{}
+	c.Rotation.noteReplaced(before.Fingerprint, next.CreatedAt.Add(s.Grace))
 	c.Numbers, c.UpdatedAt = max(c.Numbers, next.Number), next.CreatedAt
 	detail := detailOf(c, next)
 	var others []types.TransactWriteItem
@@ -47,6 +52,7 @@ func (s *Store) Replace(ctx context.Context, c Credential, next Version, actor s
 // yet. It replaces one that was awaited before.
 func (s *Store) Await(ctx context.Context, c Credential, next Version, actor string) (Credential, error) {
 	c.Pending, c.Numbers, c.UpdatedAt = next, next.Number, next.CreatedAt
+	c.Rotation.noteMade(next.Fingerprint)
 	entry := ledger.New(c.Workspace, next.CreatedAt, ledger.CredentialKeyMade, actor, c.ID, detailOf(c, next))
 	err := s.write(ctx, c, entry)
 	c.Revision++
@@ -65,6 +71,7 @@ func (s *Store) Delete(ctx context.Context, c Credential, actor string, now time
 	}
 	detail := detailOf(c, c.Current)
 	c.Current, c.Pending, c.DeletedAt, c.UpdatedAt = Version{}, Version{}, now, now
+	c.Connection, c.Rotation = Connection{}, Rotation{}
 	if err := s.write(ctx, c, ledger.New(c.Workspace, now, ledger.CredentialDeleted, actor, c.ID, detail)); err != nil {
 		return err
 	}
@@ -72,7 +79,7 @@ func (s *Store) Delete(ctx context.Context, c Credential, actor string, now time
 }
 
 // write puts a credential over the one of the revision before, 0 for none, with
-// the entry that tells of it and other writes. It returns errRaced, and writes
+// the entry that tells of it and other writes. It returns ErrRaced, and writes
 // nothing, when somebody else was there first.
 func (s *Store) write(ctx context.Context, c Credential, entry ledger.Entry, others ...types.TransactWriteItem) error {
 	before := c.Revision
@@ -85,7 +92,7 @@ func (s *Store) write(ctx context.Context, c Credential, entry ledger.Entry, oth
 	}
 	err := dynamo.Transact(ctx, s.Client, append([]types.TransactWriteItem{{Put: put}, s.Ledger.Put(entry)}, others...)...)
 	if errors.Is(err, dynamo.ErrCondition) {
-		return errRaced
+		return ErrRaced
 	}
 	if err != nil {
 		return fmt.Errorf("writing credential %s: %w", c.ID, err)

@@ -30,12 +30,22 @@ func (c Credential) item() dynamo.Item {
 	if !c.DeletedAt.IsZero() {
 		item["deleted_at"] = dynamo.Time(c.DeletedAt)
 	}
+	if c.Connection.State != "" {
+		item["connection"] = document(c.Connection)
+	}
+	item["rotation"] = document(c.Rotation)
 	for name, v := range map[string]Version{"current": c.Current, "pending": c.Pending} {
 		if v.Settings != nil {
 			item[name] = &types.AttributeValueMemberM{Value: v.attributes()}
 		}
 	}
 	return item
+}
+
+// document is a struct of plain fields as JSON text.
+func document(v any) types.AttributeValue {
+	text, _ := json.Marshal(v) // plain fields cannot fail
+	return dynamo.S(string(text))
 }
 
 func (v Version) attributes() dynamo.Item {
@@ -63,6 +73,9 @@ func decode(item dynamo.Item) Credential {
 		DeletedAt: dynamo.TimeOf(item, "deleted_at"),
 		Numbers:   dynamo.Number(item, "numbers"), Revision: dynamo.Number(item, "revision"),
 	}
+	// A text of ours; one of a later release is read as far as it is understood.
+	_ = json.Unmarshal([]byte(dynamo.Text(item, "connection")), &c.Connection)
+	_ = json.Unmarshal([]byte(dynamo.Text(item, "rotation")), &c.Rotation)
 	if m, ok := item["current"].(*types.AttributeValueMemberM); ok {
 		c.Current = decodeVersion(m.Value)
 	}

@@ -29,7 +29,7 @@ func (s *GrantedStore) Use(ctx context.Context, g grant.Grant, c Credential, ent
 		if err == nil && again.Revision == c.Revision {
 			err = errUsed
 		} else if err == nil {
-			err = errRaced
+			err = ErrRaced
 		}
 		return err
 	}

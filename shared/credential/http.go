@@ -37,12 +37,17 @@ type Service struct {
 	Store     *Store
 	Directory Directory
 	Sealer    Sealer
-	Issuer    *grant.Issuer
-	Grants    GrantBook
-	Resolver  warehouse.Resolver
-	Metrics   *metrics.Recorder
-	Now       func() time.Time
-	Random    io.Reader
+	Opener    Opener
+	Snowflake SignIns
+	Rotator   Rotator
+	// Defaults are how keys are rotated whose credential does not say.
+	Defaults Defaults
+	Issuer   *grant.Issuer
+	Grants   GrantBook
+	Resolver warehouse.Resolver
+	Metrics  *metrics.Recorder
+	Now      func() time.Time
+	Random   io.Reader
 }
 
 // NewService fills in the wall clock and the system's randomness.
@@ -60,6 +65,8 @@ func (s *Service) Routes() *web.Router {
 	r.Handle("PUT /workspaces/{workspace}/credentials/{id}", s.replace)
 	r.Handle("DELETE /workspaces/{workspace}/credentials/{id}", s.remove)
 	r.Handle("POST /workspaces/{workspace}/credentials/{id}/keypair", s.makeKeyPair)
+	r.Handle("POST /workspaces/{workspace}/credentials/{id}/test", s.test)
+	r.Handle("POST /workspaces/{workspace}/credentials/{id}/rotate", s.rotate)
 	r.Handle("POST /workspaces/{workspace}/grants", s.issueGrant)
 	r.Handle("POST /credentials/validate", s.validate)
 	return r
@@ -72,45 +79,7 @@ type storeRequest struct {
 	Name      string          `json:"name"`
 	Settings  json.RawMessage `json:"settings"`
 	Secret    json.RawMessage `json:"secret"`
-}
-
-// material checks what was handed over.
-func (s *Service) material(ctx context.Context, q storeRequest) (warehouse.Material, error) {
-	if len(q.Secret) == 0 || string(q.Secret) == "null" {
-		if q.Warehouse != warehouse.Snowflake {
-			return warehouse.Material{}, problem.Field("secret", "is missing; only for snowflake a key pair can be made here")
-		}
-		return warehouse.CheckSettings(ctx, s.Resolver, q.Warehouse, q.Settings)
-	}
-	return warehouse.Check(ctx, s.Resolver, q.Warehouse, q.Settings, q.Secret)
-}
-
-// seal makes a version of checked material; one without a secret is not sealed.
-func (s *Service) seal(ctx context.Context, c Credential, number int64, m warehouse.Material, now time.Time) (Version, error) {
-	v := Version{Number: number, Settings: m.Settings, Fingerprint: m.Fingerprint, CreatedAt: now}
-	secret := m.Secret.Reveal()
-	if len(secret) == 0 {
-		v.Number = 0
-		return v, nil
-	}
-	var err error
-	v.Sealed, err = s.Sealer.Seal(ctx, sealContext(c.Workspace, c.ID, number), secret)
-	return v, unavailable(err)
-}
-
-func sealContext(workspace, id string, number int64) envelope.Context {
-	return envelope.Context{Workspace: workspace, Credential: id, Version: number}
-}
-
-// errVault is for a KMS that does not answer.
-var errVault = problem.New(problem.Unavailable, "The key service did not answer in time; send the same request again.")
-
-// unavailable turns the vault's failure into a problem, without its text.
-func unavailable(err error) error {
-	if errors.Is(err, envelope.ErrUnavailable) {
-		return errors.Join(errVault, err)
-	}
-	return err
+	Rotation  *Policy         `json:"rotation"` // of a Snowflake key pair
 }
 
 func (s *Service) store(w http.ResponseWriter, r *http.Request) error {
@@ -129,18 +98,32 @@ func (s *Service) store(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Directory.CheckWorkspace(ctx, workspace); err != nil {
 		return err
 	}
+	policy, err := policyOf(q.Rotation, Policy{}, q.Warehouse)
+	if err != nil {
+		return err
+	}
+	wanted, err := wantsTest(r)
+	if err != nil {
+		return err
+	}
 	material, err := s.material(ctx, q)
 	if err != nil {
 		return err
 	}
 	defer clear(material.Secret.Reveal())
+	var connection Connection
+	if wanted {
+		if connection, err = s.admit(ctx, material, 1, now); err != nil {
+			return err
+		}
+	}
 	id, err := uuid.NewRandomFromReader(s.Random)
 	if err != nil {
 		return err
 	}
 	c := Credential{
 		Workspace: workspace, ID: id.String(), Name: q.Name, Warehouse: q.Warehouse,
-		Status: Ready, CreatedAt: now, UpdatedAt: now,
+		Status: Ready, CreatedAt: now, UpdatedAt: now, Connection: connection, Rotation: Rotation{Policy: policy},
 	}
 	if c.Current, err = s.seal(ctx, c, 1, material, now); err != nil {
 		return err
@@ -155,13 +138,16 @@ func (s *Service) store(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Location", r.URL.EscapedPath()+"/"+c.ID)
-	return web.WriteJSON(w, http.StatusCreated, changedView{view(c), append([]string{}, material.Warnings...)})
+	return web.WriteJSON(w, http.StatusCreated, changedView{s.view(c), append([]string{}, material.Warnings...)})
 }
 
-// validate does all that storing does, and stores nothing.
+// validate does all that storing does but to sign in, and stores nothing.
 func (s *Service) validate(w http.ResponseWriter, r *http.Request) error {
 	var q storeRequest
 	if err := web.ReadJSON(r, &q); err != nil {
+		return err
+	}
+	if _, err := policyOf(q.Rotation, Policy{}, q.Warehouse); err != nil {
 		return err
 	}
 	m, err := s.material(r.Context(), q)
@@ -200,7 +186,7 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request) error {
 		Cursor      *string          `json:"cursor"`
 	}{Credentials: make([]credentialView, len(credentials))}
 	for i, c := range credentials {
-		page.Credentials[i] = view(c)
+		page.Credentials[i] = s.view(c)
 	}
 	if next != "" {
 		page.Cursor = &next
@@ -213,7 +199,7 @@ func (s *Service) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusOK, view(c))
+	return web.WriteJSON(w, http.StatusOK, s.view(c))
 }
 
 // named returns the credential that the path names, in a workspace that exists.
@@ -259,7 +245,7 @@ func (s *Service) remove(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		err = s.Store.Delete(r.Context(), c, actor, s.Now().UTC())
-		if errors.Is(err, errRaced) {
+		if errors.Is(err, ErrRaced) {
 			continue
 		}
 		if err != nil {

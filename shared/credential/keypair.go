@@ -22,8 +22,8 @@ type keyPairRequest struct {
 type keyPair struct {
 	credentialView
 	PublicKey string `json:"public_key"` // PEM
-	// SQL takes the user by NAME; the settings have the LOGIN_NAME, which is
-	// most often the same.
+	// SQL takes the user by NAME. Until a sign-in has shown it, that is taken to
+	// be the LOGIN_NAME, which it most often is.
 	SQL string `json:"sql"`
 	// CheckSQL shows which keys the user has: the SQL must not replace one
 	// that is in use.
@@ -67,12 +67,12 @@ func (s *Service) makeKeyPair(w http.ResponseWriter, r *http.Request) error {
 			Number: c.Numbers + 1, Settings: c.Current.Settings, CreatedAt: now,
 			Fingerprint: snowflake.Fingerprint(&private.PublicKey),
 		}
-		next.Sealed, err = s.Sealer.Seal(r.Context(), sealContext(c.Workspace, c.ID, next.Number), secret)
+		next.Sealed, err = s.Sealer.Seal(r.Context(), SealContext(c.Workspace, c.ID, next.Number), secret)
 		if err != nil {
 			return unavailable(err)
 		}
 		c, err = s.Store.Await(r.Context(), c, next, actor)
-		if errors.Is(err, errRaced) {
+		if errors.Is(err, ErrRaced) {
 			if c, err = s.named(r); err != nil {
 				return err
 			}
@@ -81,23 +81,25 @@ func (s *Service) makeKeyPair(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return web.WriteJSON(w, http.StatusCreated, keyPairOf(c, &private.PublicKey))
+		return web.WriteJSON(w, http.StatusCreated, s.keyPairOf(c, &private.PublicKey))
 	}
 	return errBusy
 }
 
-func keyPairOf(c Credential, public *rsa.PublicKey) keyPair {
-	var settings struct {
-		User string `json:"user"`
+func (s *Service) keyPairOf(c Credential, public *rsa.PublicKey) keyPair {
+	user := c.Connection.User // the NAME, where a sign-in has shown it
+	if user == "" {
+		user = snowflake.NameOf(c.Pending.Place().User)
 	}
-	_ = json.Unmarshal(c.Pending.Settings, &settings) // our own text, checked when it came
 	slot := snowflake.Slot1
 	if c.Current.Fingerprint != "" { // the key in use most likely stands in the first
 		slot = snowflake.Slot2
 	}
+	if c.Rotation.Slot != "" {
+		slot = c.Rotation.Slot.Other()
+	}
 	return keyPair{
-		credentialView: view(c), PublicKey: string(snowflake.MarshalPublicKey(public)),
-		SQL:      snowflake.SetPublicKey(settings.User, slot, public),
-		CheckSQL: snowflake.DescribeUser(settings.User),
+		credentialView: s.view(c), PublicKey: string(snowflake.MarshalPublicKey(public)),
+		SQL: snowflake.SetPublicKey(user, slot, public), CheckSQL: snowflake.DescribeUser(user),
 	}
 }

@@ -25,7 +25,7 @@ type Vault interface {
 	Replaced(ctx context.Context, workspace, id string, number int64, now time.Time) (Version, error)
 	// Use writes that a grant is used for a credential, and the entry that
 	// tells of it, together and only while the credential is the one that was
-	// read: else it is errRaced, and errUsed for a grant that was used before.
+	// read: else it is ErrRaced, and errUsed for a grant that was used before.
 	Use(ctx context.Context, g grant.Grant, c Credential, entry ledger.Entry, now time.Time) error
 }
 
@@ -39,14 +39,17 @@ type Connector struct {
 	Vault    Vault
 	Opener   Opener
 	Verifier *grant.Verifier
-	Metrics  *metrics.Recorder
-	Now      func() time.Time
+	// Snowflake is where sessions are opened.
+	Snowflake SessionOpener
+	Metrics   *metrics.Recorder
+	Now       func() time.Time
 }
 
 // Routes lists what a connector may call.
 func (s *Connector) Routes() *web.Router {
 	r := web.NewRouter()
 	r.Handle("POST /credentials/open", s.open)
+	r.Handle("POST /credentials/session", s.session)
 	return r
 }
 
@@ -57,6 +60,13 @@ type openRequest struct {
 	Credential string      `json:"credential"` // an id or a reference
 	// Version names one that was replaced; left out, it is the current one.
 	Version *int64 `json:"version"`
+}
+
+// used is a use of a grant that stands in the ledger.
+type used struct {
+	credential Credential
+	version    Version
+	now        time.Time
 }
 
 // errMaybeSpent is for a table that does not answer while the grant is used.
@@ -70,7 +80,8 @@ type opened struct {
 	Secret    json.RawMessage `json:"secret"`
 }
 
-// openedDetail is the detail of a credential.opened entry.
+// openedDetail is the detail of a credential.opened or credential.session_opened
+// entry.
 type openedDetail struct {
 	Name        string         `json:"name"`
 	Warehouse   warehouse.Kind `json:"warehouse"`
@@ -82,51 +93,75 @@ type openedDetail struct {
 }
 
 func (s *Connector) open(w http.ResponseWriter, r *http.Request) error {
+	use, err := s.admit(r, ledger.CredentialOpened)
+	if err != nil {
+		return err
+	}
+	secret, err := s.unseal(r.Context(), use)
+	if err != nil {
+		return err
+	}
+	defer clear(secret)
+	c, v := use.credential, use.version
+	s.Metrics.Add(use.now, "CredentialsOpened", 1, [2]string{"Warehouse", string(c.Warehouse)})
+	return web.WriteJSON(w, http.StatusOK, opened{c.Warehouse, v.Number, v.Settings, secret})
+}
+
+// admit checks the grant of a request and uses it: from here on the story tells
+// of something of that kind.
+func (s *Connector) admit(r *http.Request, kind ledger.Kind) (used, error) {
 	var q openRequest
 	if err := web.ReadJSON(r, &q); err != nil {
-		return err
+		return used{}, err
 	}
 	ctx, now := r.Context(), s.Now().UTC()
 	g, err := s.Verifier.Verify(ctx, q.Grant.Reveal(), now)
 	if err != nil {
-		return s.refuse(ctx, now, grant.Reason(err), g, err)
+		return used{}, s.refuse(ctx, now, grant.Reason(err), g, err)
 	}
 	id, ok := ParseID(q.Credential)
 	if !ok || !g.Covers(id) {
-		return s.refuse(ctx, now, "not_granted", g, ErrNotFound)
+		return used{}, s.refuse(ctx, now, "not_granted", g, ErrNotFound)
 	}
 	// The principal alone: a connector speaks for nobody else.
-	c, v, err := s.use(ctx, g, id, q.Version, web.Principal(r), now)
+	use, err := s.use(ctx, g, id, q.Version, kind, web.Principal(r), now)
 	if err != nil {
-		return s.refuse(ctx, now, "not_open", g, err)
+		return used{}, s.refuse(ctx, now, "not_open", g, err)
 	}
-	secret, err := s.Opener.Open(ctx, sealContext(c.Workspace, c.ID, v.Number), v.Sealed)
+	return use, nil
+}
+
+// unseal opens what a use is of.
+func (s *Connector) unseal(ctx context.Context, use used) ([]byte, error) {
+	c, v := use.credential, use.version
+	secret, err := s.Opener.Open(ctx, SealContext(c.Workspace, c.ID, v.Number), v.Sealed)
 	if err != nil {
-		return unopened(err)
+		return nil, unopened(err)
 	}
-	defer clear(secret)
-	s.Metrics.Add(now, "CredentialsOpened", 1, [2]string{"Warehouse", string(c.Warehouse)})
-	return web.WriteJSON(w, http.StatusOK, opened{c.Warehouse, v.Number, v.Settings, secret})
+	return secret, nil
 }
 
 // use finds the version that is wanted and uses the grant for it. First the
 // story, then the secret: whoever is killed in between leaves a line of something
 // that did not happen, never the other way round.
-func (s *Connector) use(ctx context.Context, g grant.Grant, id string, number *int64, actor string, now time.Time) (Credential, Version, error) {
+func (s *Connector) use(ctx context.Context, g grant.Grant, id string, number *int64, kind ledger.Kind, actor string, now time.Time) (used, error) {
 	for range maxRaces {
 		c, v, err := s.find(ctx, g, id, number, now)
-		if err != nil {
-			return c, v, err
+		if err == nil {
+			err = openable(kind, c)
 		}
-		err = s.Vault.Use(ctx, g, c, ledger.New(g.Workspace, now, ledger.CredentialOpened, actor, id, openedDetail{
+		if err != nil {
+			return used{}, err
+		}
+		err = s.Vault.Use(ctx, g, c, ledger.New(g.Workspace, now, kind, actor, id, openedDetail{
 			Name: c.Name, Warehouse: c.Warehouse, Version: v.Number, Fingerprint: v.Fingerprint,
 			Purpose: g.Purpose, Run: g.Run, Grant: g.ID,
 		}), now)
-		if !errors.Is(err, errRaced) {
-			return c, v, err
+		if !errors.Is(err, ErrRaced) {
+			return used{c, v, now}, err
 		}
 	}
-	return Credential{}, Version{}, errBusy
+	return used{}, errBusy
 }
 
 // find returns the credential and the version that is wanted of it. A key pair

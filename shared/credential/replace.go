@@ -15,6 +15,7 @@ type replaceRequest struct {
 	Name     string          `json:"name"`
 	Settings json.RawMessage `json:"settings"`
 	Secret   json.RawMessage `json:"secret"`
+	Rotation *Policy         `json:"rotation"` // left out, it stays as it is
 }
 
 // replace makes a new version of a credential. The one before can be opened by
@@ -39,20 +40,39 @@ func (s *Service) replace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	material, err := s.material(ctx, storeRequest{c.Warehouse, q.Name, q.Settings, q.Secret})
+	if _, err := policyOf(q.Rotation, Policy{}, c.Warehouse); err != nil {
+		return err
+	}
+	wanted, err := wantsTest(r)
+	if err != nil {
+		return err
+	}
+	material, err := s.material(ctx, storeRequest{c.Warehouse, q.Name, q.Settings, q.Secret, q.Rotation})
 	if err != nil {
 		return err
 	}
 	defer clear(material.Secret.Reveal())
+	var connection Connection
+	if wanted {
+		if connection, err = s.admit(ctx, material, c.Numbers+1, s.Now().UTC()); err != nil {
+			return err
+		}
+	}
 	for range maxRaces {
 		now := s.Now().UTC()
 		next, err := s.seal(ctx, c, c.Numbers+1, material, now)
 		if err != nil {
 			return err
 		}
-		c.Name = q.Name
+		c.Name, c.Connection = q.Name, connection
+		if connection.State != "" {
+			c.Connection.Version = next.Number
+		}
+		if q.Rotation != nil {
+			c.Rotation.Policy = *q.Rotation
+		}
 		c, err = s.Store.Replace(ctx, c, next, actor)
-		if errors.Is(err, errRaced) {
+		if errors.Is(err, ErrRaced) {
 			if c, err = s.named(r); err != nil {
 				return err
 			}
@@ -61,7 +81,7 @@ func (s *Service) replace(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return web.WriteJSON(w, http.StatusOK, changedView{view(c), append([]string{}, material.Warnings...)})
+		return web.WriteJSON(w, http.StatusOK, changedView{s.view(c), append([]string{}, material.Warnings...)})
 	}
 	return errBusy
 }

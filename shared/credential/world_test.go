@@ -21,6 +21,8 @@ import (
 	"safekeep/shared/envelope"
 	"safekeep/shared/grant"
 	"safekeep/shared/ledger"
+	"safekeep/shared/snowflake"
+	"safekeep/shared/snowflake/snowflaketest"
 	"safekeep/shared/web"
 	"safekeep/shared/workspace"
 )
@@ -39,6 +41,8 @@ type world struct {
 	signer    *signer
 	issuer    *grant.Issuer
 	resolver  resolver
+	double    *snowflaketest.Server
+	client    *snowflake.Client
 }
 
 // vault is an envelope whose seal is the context itself: it opens in no other,
@@ -124,19 +128,23 @@ func newWorld(t *testing.T) *world {
 	client := dynamotest.New(t)
 	story := &ledger.Store{Client: client, Table: dynamotest.Ledger}
 	w := &world{
-		t: t, now: noon, vault: &vault{}, signer: newSigner(t), resolver: resolver{"db.acme.com": "8.8.4.4"},
+		t: t, now: noon, vault: &vault{}, signer: newSigner(t), resolver: resolver{"db.acme.com": "8.8.4.4"}, double: snowflaketest.New(),
 		store:  &credential.Store{Client: client, Table: "Credentials", Ledger: story, Grace: 24 * time.Hour},
 		places: &workspace.Store{Client: client, Table: dynamotest.Workspaces, Ledger: story},
 	}
+	server := httptest.NewServer(w.double)
+	t.Cleanup(server.Close)
+	w.client = snowflake.NewClient(server.URL+"/{account}", time.Now)
 	w.issuer = grant.NewIssuer(w.signer, grant.PartiesOf("test"))
 	service := credential.NewService(credential.Service{
-		Store: w.store, Directory: w.places, Sealer: w.vault, Issuer: w.issuer, Grants: story, Resolver: w.resolver,
+		Store: w.store, Directory: w.places, Sealer: w.vault, Opener: w.vault, Issuer: w.issuer, Grants: story, Resolver: w.resolver,
+		Snowflake: w.client, Defaults: credential.Defaults{Interval: 90 * 24 * time.Hour, Overlap: 24 * time.Hour},
 	})
 	service.Now = func() time.Time { return w.now }
 	w.routes = service.Routes()
 	w.connector = &credential.Connector{
 		Vault:  &credential.GrantedStore{Store: w.store, Grants: &grant.Store{Table: dynamotest.Ephemera}},
-		Opener: w.vault, Verifier: grant.NewVerifier(w.signer, grant.PartiesOf("test")), Now: func() time.Time { return w.now },
+		Opener: w.vault, Verifier: grant.NewVerifier(w.signer, grant.PartiesOf("test")), Snowflake: w.client, Now: func() time.Time { return w.now },
 	}
 	w.connect = w.connector.Routes()
 	for _, id := range []string{"acme", "other"} {
@@ -151,7 +159,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) call(method, path, body string) (int, map[string]any) {
 	w.t.Helper()
 	routes := w.routes
-	if path == "/credentials/open" {
+	if path == "/credentials/open" || path == "/credentials/session" {
 		routes = w.connect
 	}
 	answer := httptest.NewRecorder()

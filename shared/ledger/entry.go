@@ -47,6 +47,15 @@ const (
 	CredentialDeleted  Kind = "credential.deleted"
 	CredentialOpened   Kind = "credential.opened" // written before the secret is
 	GrantIssued        Kind = "grant.issued"
+
+	CredentialSessionOpened   Kind = "credential.session_opened"   // written before the sign-in
+	CredentialActivated       Kind = "credential.activated"        // the first key made here signs in
+	CredentialRotationStarted Kind = "credential.rotation_started" // a new key is stored
+	CredentialKeyPlaced       Kind = "credential.key_placed"       // its public half stands in the warehouse
+	CredentialRotated         Kind = "credential.rotated"          // the new key signs in and is in use
+	CredentialKeyRetired      Kind = "credential.key_retired"      // the old key is gone from the warehouse, or left to its owner
+	CredentialRotationBlocked Kind = "credential.rotation_blocked" // the customer is to run SQL; owes a mail
+	CredentialRotationFailed  Kind = "credential.rotation_failed"  // owes a mail when it does not pass
 )
 
 // Entry is one line of the story.

@@ -98,7 +98,7 @@ type line struct {
 
 func (r *review) page() *digestPage {
 	p := &digestPage{
-		frame:   r.framed(frame{Subject: r.subject(), Preheader: r.preheader(), Title: r.title(), Lead: r.lead()}, r.reason()),
+		frame:   r.framed(frame{Subject: r.subject(), Preheader: r.preheader(), Title: r.title(), Lead: r.lead()}, r.reason(), r.asksForNoToken()),
 		Calm:    r.calm(),
 		Thanks:  r.thanks(),
 		Button:  link(plural(r.all, "Look at this token", "Look at these tokens"), r.TokensURL),

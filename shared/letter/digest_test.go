@@ -120,6 +120,7 @@ func digests() map[string]func(testing.TB) Mail {
 func letters() map[string]func(testing.TB) Mail {
 	all := variants()
 	maps.Copy(all, digests())
+	maps.Copy(all, rotations())
 	return all
 }
 
@@ -240,8 +241,8 @@ func TestDigestThreads(t *testing.T) {
 		"a.b":                         "<a%2Eb.hygiene@streamline.example>",
 		"a|b:c@d~e":                   "<a%7Cb%3Ac%40d~e.hygiene@streamline.example>",
 		"x>\r\nBcc: <y":               "<x%3E%0D%0ABcc%3A+%3Cy.hygiene@streamline.example>",
-		strings.Repeat("x", 2000):     "<" + strings.Repeat("x", workspaceIDPart) + ".hygiene@streamline.example>",
-		strings.Repeat("\x00", 2_000): "<" + strings.Repeat("%00", workspaceIDPart) + ".hygiene@streamline.example>",
+		strings.Repeat("x", 2000):     "<" + strings.Repeat("x", threadIDPart) + ".hygiene@streamline.example>",
+		strings.Repeat("\x00", 2_000): "<" + strings.Repeat("%00", threadIDPart) + ".hygiene@streamline.example>",
 	} {
 		m, err := Digested(testBrand, workspace, "Acme", owner, digestOf(unused(tokenFound(1))))
 		if err != nil {

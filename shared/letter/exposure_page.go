@@ -84,7 +84,7 @@ const (
 
 func (s *story) page() *exposurePage {
 	p := &exposurePage{
-		frame: s.framed(frame{Subject: s.subject(), Preheader: s.preheader(), Title: s.title(), Lead: s.lead()}, s.reason()),
+		frame: s.framed(frame{Subject: s.subject(), Preheader: s.preheader(), Title: s.title(), Lead: s.lead()}, s.reason(), s.asksForNoToken()),
 		Alert: s.alert(),
 		Stops: s.stops(),
 		Steps: s.steps(),

@@ -11,7 +11,7 @@ const (
 	referenceIDs    = 10  // a thread needs one id in common, not a thousand
 	headerValueLen  = 870 // SES v2 MessageHeader: value at most 870 characters
 	referenceIDPart = 80  // bytes of one token id; ours have 30
-	workspaceIDPart = 128 // bytes of a workspace's id, the longest there is
+	threadIDPart    = 128 // bytes of a workspace's id, the longest there is
 )
 
 // machineHeaders marks a mail as written by a machine (RFC 3834, and the header
@@ -48,15 +48,25 @@ func exposedThreads(domain string, leaks []*leak) []string {
 	return refs
 }
 
-// digestedThreads has one thread for all digests of a workspace. Its id is
+// digestedThreads has one thread for all digests of a workspace.
+func digestedThreads(domain, workspaceID string) []string {
+	return thread(workspaceID, "hygiene", domain)
+}
+
+// rotatedThreads has one thread for all rotations of a credential.
+func rotatedThreads(domain, credentialID string) []string {
+	return thread(credentialID, "rotation", domain)
+}
+
+// thread is the one thread of something, or none when it has no id. The id is
 // escaped, not stripped: a.b and ab are two customers. RFC 5322 allows the
 // percent sign there, but not every dot.
-func digestedThreads(domain, workspaceID string) []string {
-	id := url.QueryEscape(workspaceID[:min(len(workspaceID), workspaceIDPart)])
+func thread(id, topic, domain string) []string {
+	id = url.QueryEscape(id[:min(len(id), threadIDPart)])
 	if id == "" {
 		return nil
 	}
-	return []string{"<" + strings.ReplaceAll(id, ".", "%2E") + ".hygiene@" + domain + ">"}
+	return []string{"<" + strings.ReplaceAll(id, ".", "%2E") + "." + topic + "@" + domain + ">"}
 }
 
 // domainOf takes the domain out of "addr" or "Name <addr>". Only a plain ASCII

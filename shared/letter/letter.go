@@ -1,6 +1,7 @@
-// Package letter writes the mails that tell the people who run a workspace
-// about its API tokens: those found in public (Exposed), and those that may no
-// longer be needed (Digested). It does not send them.
+// Package letter writes the mails that tell the people who run a workspace what
+// concerns its secrets: API tokens found in public (Exposed) and those that may
+// no longer be needed (Digested), and the rotation of a Snowflake key pair
+// (Rotated). It does not send them.
 //
 // Writing is pure: the same facts give the same mail, byte for byte, so a mail
 // that is sent a second time after a crash is recognisably the same. All facts
@@ -50,6 +51,13 @@ var (
 	// ErrOutcome is returned when what became of a token is not known. A mail
 	// that guesses between "revoked" and "still works" would be worse than none.
 	ErrOutcome = errors.New("letter: unknown outcome of an exposure")
+	// ErrRotation is returned when it is not known how far a rotation has come,
+	// or what blocks it.
+	ErrRotation = errors.New("letter: unknown state of a rotation")
+	// ErrSQL is returned for SQL that could not be copied out of a mail as it
+	// stands: an empty statement, characters that cannot be seen, an address, or
+	// more than a mail holds.
+	ErrSQL = errors.New("letter: SQL that is not fit for a mail")
 	// ErrFrom is returned when Brand.From has no domain.
 	ErrFrom = errors.New("letter: the sender's address has no domain")
 )

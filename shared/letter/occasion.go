@@ -35,20 +35,21 @@ func newOccasion(b Brand, workspaceID, workspaceName string, to Recipient) (occa
 	return o, nil
 }
 
-// framed completes a frame with what is the same in every letter. The letter's
-// own reason for coming stands between who gets it and how to tell that it is
-// genuine.
-func (o *occasion) framed(f frame, reason string) frame {
+// framed completes a frame with what is the same in every letter. After who gets
+// it stand the letter's own reason for coming and how to tell that it is genuine.
+func (o *occasion) framed(f frame, reason, genuine string) frame {
 	f.Product = o.Product
 	if o.to.Role == "" {
 		f.PassOn = o.passOn()
 	}
-	f.Why = []string{
-		o.whom(), reason,
-		fmt.Sprintf("We never ask for a token or a password by mail. You can do all of the above without the links, too: sign in to %s as you always do.", o.Product),
-	}
+	f.Why = []string{o.whom(), reason, genuine}
 	f.Support = link("Contact support", o.SupportURL)
 	return f
+}
+
+// asksForNoToken is how to tell that a letter about tokens is genuine.
+func (o *occasion) asksForNoToken() string {
+	return fmt.Sprintf("We never ask for a token or a password by mail. You can do all of the above without the links, too: sign in to %s as you always do.", o.Product)
 }
 
 func (o *occasion) passOn() string {

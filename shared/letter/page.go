@@ -27,7 +27,8 @@ func (f *frame) top() *frame { return f }
 
 type step struct {
 	Text   string
-	Button *anchor // the one thing to do, as a button in HTML
+	SQL    []string // to be copied as it stands, each statement by itself
+	Button *anchor  // the one thing to do, as a button in HTML
 	Links  []anchor
 }
 

@@ -95,6 +95,7 @@ func (t *text) steps(steps []step) {
 
 func (t *text) step(n int, s step) {
 	t.wrap(fmt.Sprintf("%d. ", n), "   ", s.Text)
+	t.statements(s.SQL)
 	if s.Button != nil {
 		t.anchor("   ", *s.Button)
 	}
@@ -102,4 +103,12 @@ func (t *text) step(n int, s step) {
 		t.anchor("   ", a)
 	}
 	t.b.WriteByte('\n')
+}
+
+// statements writes each on a line of its own, however long, so that it can be
+// copied. It is indented, so none can pass for a heading of ours.
+func (t *text) statements(sql []string) {
+	for _, s := range sql {
+		t.b.WriteString("\n   " + s + "\n")
+	}
 }

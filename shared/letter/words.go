@@ -17,6 +17,9 @@ const (
 	userRunes   = 128
 	mailRunes   = 254
 	reasonRunes = 300 // the longest reason for keeping a token
+
+	fingerprintRunes = 51   // "SHA256:" and the base64 of 32 bytes
+	sentencesRunes   = 1000 // what another package words for a letter
 )
 
 // named is a token's name, or what stands in for it.

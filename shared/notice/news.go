@@ -22,7 +22,7 @@ type news struct {
 }
 
 // newsOf reads what the entries tell, as it was when they were written: the
-// exposures of one report, or one digest.
+// exposures of one report, one digest, or one rotation.
 func (c *Courier) newsOf(entries []Debt, to audience) (news, error) {
 	id, name := entries[0].Workspace, to.place.Name // the place may never have been put
 	emails := emailsOf(to.members)
@@ -33,6 +33,15 @@ func (c *Courier) newsOf(entries []Debt, to audience) (news, error) {
 		}
 		return news{write: func(to letter.Recipient) (letter.Mail, error) {
 			return letter.Digested(c.Brand, id, name, to, digest)
+		}}, nil
+	}
+	if first := entries[0]; isRotation(first.Kind) && len(entries) == 1 {
+		rotation, err := rotationOf(first)
+		if err != nil {
+			return news{}, err
+		}
+		return news{since: first.At, write: func(to letter.Recipient) (letter.Mail, error) {
+			return rotated(c.Brand, id, name, to, rotation)
 		}}, nil
 	}
 	exposures, err := exposuresOf(entries, emails)

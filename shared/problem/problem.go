@@ -41,6 +41,8 @@ type Error struct {
 	Kind   Kind
 	Field  string
 	Detail string
+	// More are further members of the answer, such as a statement that helps.
+	More map[string]string
 }
 
 // Error implements error.

@@ -21,6 +21,7 @@ const (
 	SecretsManager = "secretsmanager"
 	KMS            = "kms"
 	CodeHost       = "codehost"
+	Snowflake      = "snowflake"
 )
 
 // A Call is one request of a function to a service.
@@ -33,7 +34,8 @@ type Call struct {
 	Instance   int
 	Invocation string
 	// Service is one of the constants above. Operation is the API operation, such
-	// as TransactWriteItems or SendEmail; for a code host it is the host's name.
+	// as TransactWriteItems or SendEmail; for a code host it is the host's name, for Snowflake the path after the
+	// account.
 	Service   string
 	Operation string
 	// N counts the calls of this invocation and Total those of the function since

@@ -133,7 +133,7 @@ func (f *peer) count() (invocation string, n int) {
 }
 
 // operation names what a request asks for. The JSON protocols say it in a
-// header, SES in its path.
+// header, SES and Snowflake in their path.
 func operation(r *http.Request, service, path string) string {
 	if _, op, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
 		return op
@@ -141,6 +141,9 @@ func operation(r *http.Request, service, path string) string {
 	if service == SES && r.Method == http.MethodPost && path == "/v2/email/outbound-emails" {
 		return "SendEmail"
 	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	name, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if service == Snowflake { // the account stands before it
+		return rest
+	}
 	return name
 }

@@ -26,12 +26,13 @@ var firsts = map[string]any{
 	"tokens":      request(http.MethodGet, "/nothing/here", "", nil),
 	"workspaces":  request(http.MethodGet, "/nothing/here", "", nil),
 	"notify":      map[string]any{"Records": []any{}},
+	"rotate":      map[string]any{},
 	"sweep":       map[string]any{},
 }
 
-// refusing are the functions that refuse their first event: a sweep that is one
-// begins with a call.
-var refusing = map[string]bool{"sweep": true}
+// refusing are the functions that refuse their first event: a sweep or a rotation
+// that is one begins with a call.
+var refusing = map[string]bool{"rotate": true, "sweep": true}
 
 // request is the event of a signed call of a Function URL, headers as given.
 func request(method, path, body string, headers map[string]string) events.LambdaFunctionURLRequest {

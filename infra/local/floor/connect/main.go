@@ -1,6 +1,7 @@
 // The floor of opening a credential: the grant's signature, the transaction that
 // uses it up and tells the ledger, one GetItem, and one Decrypt by the same
-// library. Nothing is checked that the measured calls could not fail.
+// library; and of a session, the bare login beside it. Nothing is checked that the
+// measured calls could not fail.
 package main
 
 import (
@@ -116,6 +117,9 @@ func handle(ctx context.Context, event events.LambdaFunctionURLRequest) (none ev
 	})
 	if err != nil {
 		return none, err
+	}
+	if event.RawPath == "/credentials/session" {
+		return login(ctx, opened.Plaintext)
 	}
 	body, err := json.Marshal(map[string]any{
 		"warehouse": "snowflake", "version": 1,
