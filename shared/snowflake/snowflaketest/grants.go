@@ -2,6 +2,8 @@ package snowflaketest
 
 import "time"
 
+// createRole is CREATE ROLE. Roles are flat here: none is granted to another, and
+// only ACCOUNTADMIN has what all the others have.
 type createRole struct {
 	ifNotExists bool
 	name        string
@@ -28,7 +30,8 @@ type grant struct {
 	fresh     bool // REVOKE CURRENT GRANTS
 }
 
-// What can be granted.
+// What can be granted. MODIFY PROGRAMMATIC AUTHENTICATION METHODS is the
+// privilege to change key pairs without owning the user.
 const (
 	theRole    = "ROLE"
 	ownership  = "OWNERSHIP"
@@ -56,12 +59,15 @@ func (p *parser) grant(on bool) statement {
 	s.user = p.identifier()
 	p.toOrFrom(on, "ROLE")
 	s.role = p.identifier()
+	// Without either, Snowflake refuses to move what has grants on it. Here they
+	// are copied.
 	if s.privilege == ownership && on && !p.take("COPY", "CURRENT", "GRANTS") {
 		s.fresh = p.take("REVOKE", "CURRENT", "GRANTS")
 	}
 	return s
 }
 
+// toOrFrom reads TO of a GRANT and FROM of a REVOKE.
 func (p *parser) toOrFrom(on bool, kind string) {
 	if on {
 		p.expect("TO", kind)
@@ -74,6 +80,8 @@ func (s grant) run(a *Account, by actor, _ time.Time) (Result, error) {
 	if !a.roles[s.role] {
 		return Result{}, missing("Role", s.role)
 	}
+	// A user's owner may give away what it has on the user, but a role is the
+	// account's.
 	if s.privilege == theRole {
 		if err := a.administered(by); err != nil {
 			return Result{}, err

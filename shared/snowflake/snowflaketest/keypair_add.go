@@ -90,6 +90,7 @@ type addPair struct {
 	set        []property
 }
 
+// run adds a pair. What has vanished from the list is dropped with it.
 func (s addPair) run(a *Account, by actor, now time.Time) (Result, error) {
 	return a.alter(s.user, s.ifExists, by, a.managed, func(u *user) error {
 		pair := &keyPair{name: s.name, created: now, createdBy: by.user}
@@ -110,7 +111,8 @@ func (s addPair) run(a *Account, by actor, now time.Time) (Result, error) {
 	})
 }
 
-// set gives a new pair its properties, of which it must have a key.
+// set gives a new pair its properties, of which it must have a key. A role must
+// be one that the user has, or the pair could never be used.
 func (p *keyPair) set(u *user, set []property, now time.Time) error {
 	if err := reserved(p.name); err != nil {
 		return err

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// removePair is ALTER USER … REMOVE KEY PAIR.
+// removePair is ALTER USER … REMOVE KEY PAIR. The name is free at once. The old
+// keys of rotations may be removed too.
 type removePair struct {
 	ifExists   bool
 	user, name string
@@ -22,7 +23,8 @@ func (s removePair) run(a *Account, by actor, now time.Time) (Result, error) {
 	})
 }
 
-// modifyPair is ALTER USER … MODIFY KEY PAIR.
+// modifyPair is ALTER USER … MODIFY KEY PAIR, which renames a pair or sets what
+// may change of it: not its key, its role or its end.
 type modifyPair struct {
 	ifExists   bool
 	user, name string
@@ -30,6 +32,7 @@ type modifyPair struct {
 	set        []property
 }
 
+// modifyPair reads what follows MODIFY KEY PAIR. To unset is to set to nothing.
 func (p *parser) modifyPair(ifExists bool, user string) statement {
 	s := modifyPair{ifExists: ifExists, user: user, name: p.identifier()}
 	switch {
@@ -64,6 +67,7 @@ func (s modifyPair) run(a *Account, by actor, now time.Time) (Result, error) {
 	})
 }
 
+// rename gives a pair a name that no other has.
 func (u *user) rename(pair *keyPair, name string, now time.Time) error {
 	if err := reserved(name); err != nil {
 		return err

@@ -32,9 +32,11 @@ func (s rotatePair) run(a *Account, by actor, now time.Time) (Result, error) {
 		if err := u.unused(key, now); err != nil {
 			return err
 		}
+		// An old key that ends at once makes room for the new one.
 		if err := u.room(now); err != nil && hours > 0 {
 			return err
 		}
+		// Comment, role and number of days are handed on (docs of ROTATE KEY PAIR).
 		next := *old
 		next.key, next.created, next.createdBy, next.used, next.disabled = key, now, by.user, time.Time{}, false
 		if next.days > 0 {
@@ -52,6 +54,7 @@ func (s rotatePair) read(old *keyPair, now time.Time) (key publicKey, hours int,
 	if err := distinct(s.set, "KEY PAIR", "PUBLIC_KEY", grace); err != nil {
 		return publicKey{}, 0, err
 	}
+	// By default too: the docs let the hours be up to what the key has left.
 	hours = graceHours
 	if left := old.hoursLeft(now); left >= 0 {
 		hours = min(hours, left)
@@ -87,7 +90,7 @@ func (u *user) retire(p *keyPair, hours int, now time.Time) {
 		name = fmt.Sprintf("%s_ROTATED_%d", p.rotatedTo, later.UnixMilli())
 	}
 	p.name = name
-	if hours == 0 {
+	if hours == 0 { // "disabled immediately", so it does not expire and stays listed
 		p.disabled = true
 		return
 	}

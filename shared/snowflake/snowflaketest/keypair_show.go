@@ -13,6 +13,8 @@ func (p *parser) showKeyPairs() statement {
 }
 
 func (s showKeyPairs) run(a *Account, by actor, now time.Time) (Result, error) {
+	// The docs ask for a privilege "only when listing key pairs for a user other
+	// than yourself".
 	allowed := a.managed
 	if s.user == "" || s.user == by.user {
 		s.user, allowed = by.user, func(name string, _ actor) (*user, error) { return a.find(name) }
@@ -32,6 +34,8 @@ func (s showKeyPairs) run(a *Account, by actor, now time.Time) (Result, error) {
 		},
 		show: true,
 	}
+	// The slots are listed under names that are reserved for them. Who set them,
+	// and when they were used, is not kept.
 	all := u.listed(now)
 	for i, name := range []string{"PUBLIC_KEY_1", "PUBLIC_KEY_2"} {
 		if slot := u.slots[i]; slot.key != nil {

@@ -115,6 +115,7 @@ func TestRoleRestriction(t *testing.T) {
 func TestRotateKeyPair(t *testing.T) {
 	w := withPairs(t)
 	w.must("ALTER USER LOADER UNSET RSA_PUBLIC_KEY; ALTER USER LOADER ADD KEY PAIR k PUBLIC_KEY='" + body(0) + "' DAYS_TO_EXPIRY=90 COMMENT='c'")
+	w.advance(10 * 24 * time.Hour)
 	w.must("ALTER USER LOADER ROTATE KEY PAIR k PUBLIC_KEY='" + body(1) + "'")
 	old := fmt.Sprintf("K_ROTATED_%d", w.now().UnixMilli())
 	w.hasNamed(old + " 0 ACTIVE, K 1 ACTIVE")
@@ -146,6 +147,18 @@ func TestRotateKeyPair(t *testing.T) {
 	w.must("ALTER USER LOADER REMOVE KEY PAIR " + old)
 	w.advance(3 * time.Hour)
 	w.hasNamed("K 3 ACTIVE")
+}
+
+// The old key has its 24 hours, but never more than it would have had.
+func TestRotateShortlyBeforeTheEnd(t *testing.T) {
+	w := withPairs(t)
+	w.must("ALTER USER LOADER ADD KEY PAIR k PUBLIC_KEY='" + body(1) + "' DAYS_TO_EXPIRY=1")
+	w.advance(14 * time.Hour)
+	w.must("ALTER USER LOADER ROTATE KEY PAIR k PUBLIC_KEY='" + body(2) + "'")
+	w.signsIn(1, true)
+	w.advance(10 * time.Hour)
+	w.signsIn(1, false)
+	w.signsIn(2, true)
 }
 
 func TestKeyPairRefusals(t *testing.T) {
@@ -201,6 +214,8 @@ func TestTooManyKeyPairs(t *testing.T) {
 	w.advance(24 * time.Hour)
 	w.must(add("one_more", 3))
 	w.must("ALTER USER LOADER ROTATE KEY PAIR main PUBLIC_KEY='" + body(1) + "' EXPIRE_ROTATED_KEY_PAIR_AFTER_HOURS=0")
+	// The one that was disabled at once does not count.
+	w.must("ALTER USER LOADER REMOVE KEY PAIR k1; " + add("k1", 2))
 }
 
 // Statements that name no user are about the current one.

@@ -51,6 +51,8 @@ func (s *Server) login(q *request) action {
 	if json.Unmarshal(q.body, &b) != nil {
 		return refusing(kindLogin, malformed)
 	}
+	// The host decides. A driver names the account as it was typed in, for it to
+	// be known where the host is not the account's.
 	account := q.account
 	if account == nil {
 		account, _ = s.Lookup(b.Data.Account)
@@ -63,6 +65,7 @@ func (s *Server) login(q *request) action {
 		database: query.Get("databaseName"), schema: query.Get("schemaName"),
 		client: client{q.RemoteAddr, b.Data.Client, b.Data.Version}, now: q.now,
 	}
+	// In key-pair mode there is no LOGIN_NAME: the token alone says who it is.
 	act := action{call: Call{Kind: kindLogin, User: strings.ToUpper(at.login)}}
 	if t, ok := readToken(at.token); at.byToken && ok {
 		act.call.User = t.login
@@ -89,6 +92,8 @@ func (s *Server) login(q *request) action {
 	return act
 }
 
+// begun is the answer to a sign-in that succeeds. Of the parameters a driver reads
+// few; telemetry stays on, as it is in production.
 func begun(in session) reply {
 	return reply{http.StatusOK, envelope{Success: true, Data: loginReply{
 		Token: in.token, Seconds: int(tokenLife.Seconds()), Master: in.master, MasterSeconds: int(masterLife.Seconds()),

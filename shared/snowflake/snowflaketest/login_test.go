@@ -111,6 +111,15 @@ func TestBadTokens(t *testing.T) {
 	w.session(w.loginByToken(w.token(0)))
 }
 
+// A user may be called anything, even what an issuer ends in.
+func TestOddLoginNames(t *testing.T) {
+	w := newWorld(t)
+	for _, login := range []string{"A.B.C", "A.SHA256:B", ".", "Ä ' \"", "O'NEIL"} {
+		w.must("ALTER USER LOADER SET LOGIN_NAME='" + strings.NewReplacer(`'`, `''`, `"`, `\"`).Replace(login) + "'")
+		w.session(w.loginByToken(sign(t, w.claims(login, 0), jose.RS256, keys()[0])))
+	}
+}
+
 // A token is good for 60 seconds after its issue, whatever its own end, and a
 // clock may be a little ahead.
 func TestTokenTimes(t *testing.T) {

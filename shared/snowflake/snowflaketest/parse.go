@@ -77,6 +77,7 @@ func parse(sql string, named bool) ([]sentence, error) {
 	return read, p.err
 }
 
+// statement reads one statement, up to what cannot belong to it.
 func (p *parser) statement() statement {
 	switch {
 	case p.take("SELECT"):
@@ -102,6 +103,7 @@ func (p *parser) statement() statement {
 	return nil
 }
 
+// peek looks at what comes next; the end is never stepped over.
 func (p *parser) peek() lexeme { return p.rest[0] }
 
 func (p *parser) next() lexeme {
@@ -117,7 +119,7 @@ func (p *parser) unexpected() {
 	if p.err == nil {
 		p.err = syntaxErrorAt(p.sql, p.peek().from, p.peek().text)
 	}
-	p.rest = p.rest[len(p.rest)-1:]
+	p.rest = p.rest[len(p.rest)-1:] // the end
 }
 
 // sees says whether keywords come next.

@@ -56,6 +56,8 @@ func (s *Server) query(q *request) action {
 	return act
 }
 
+// answered is the answer to a statement that succeeded. The format is JSON though
+// drivers prefer Arrow: they take what comes.
 func answered(result Result, by actor) reply {
 	statement := statementOther
 	switch {

@@ -44,6 +44,8 @@ type column struct {
 	Collation  *string    `json:"collation"`
 }
 
+// columns describes the columns. Lengths and precisions are the longest that
+// there are, because drivers only use them to choose a type.
 func (r Result) columns() []column {
 	all := make([]column, len(r.Columns))
 	for i, name := range r.Columns {

@@ -16,6 +16,8 @@ type item struct {
 	of   func(a *Account, by actor) (*string, error)
 }
 
+// selection reads what follows SELECT. A column without a name of its own is
+// called as it is written.
 func (p *parser) selection() statement {
 	var all selection
 	for {
@@ -31,6 +33,8 @@ func (p *parser) selection() statement {
 	}
 }
 
+// item reads one column. What a word stands for is decided here, so that an
+// unknown function is a syntax error at its place.
 func (p *parser) item() item {
 	switch l := p.peek(); {
 	case l.kind == kindNumber && len(l.text) <= 18 && !strings.Contains(l.text, "."):
@@ -58,6 +62,7 @@ func (p *parser) item() item {
 	return item{}
 }
 
+// constant is a value that stands in the statement.
 func constant(text string) func(*Account, actor) (*string, error) {
 	return func(*Account, actor) (*string, error) { return &text, nil }
 }

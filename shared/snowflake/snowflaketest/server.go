@@ -3,9 +3,23 @@
 // another account is refused with the code that Snowflake has for it, and SQL is
 // refused to a role that has no right to it. It can misbehave on demand.
 //
-// What it does and says follows Snowflake's docs and what its own drivers send
-// and expect; where those are silent, a comment says that the choice is ours.
-// Warehouses, databases and schemas are not kept: any name is taken.
+// What it does and says follows Snowflake's docs, what its own drivers send and
+// expect, and answers that others recorded. Where none of these tells, the choice
+// is ours, and mostly the stricter one:
+//
+//   - which of several faults of a token is found first, how far a clock may be
+//     ahead (10 s), and that a lock after wrong passwords keeps keys out too;
+//   - that a key pair for one role wants just that role as the session's, and is
+//     refused with 390144 otherwise;
+//   - that of the key pairs which a rotation leaves, those that still sign in count
+//     towards the limit, and the slots do not;
+//   - the numbers 003002 (a value that a rule forbids) and 391902 (no JSON), the
+//     wording of errors about key pairs, and status 400 for what cannot be read;
+//   - that OWNERSHIP can be revoked, which gives the user back to ACCOUNTADMIN.
+//
+// Warehouses, databases and schemas are not kept: any name is taken. Roles are not
+// granted to roles. Elliptic curves, second factors, single sign-on, bindings and
+// statements that run asynchronously are left out.
 package snowflaketest
 
 import (

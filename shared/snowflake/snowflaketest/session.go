@@ -94,6 +94,8 @@ func (s *Server) inSession(kind string, q *request, do func(session) reply) acti
 	return act
 }
 
+// closeSession is POST /session?delete=true, which a driver sends when it closes
+// a connection.
 func (s *Server) closeSession(q *request) action {
 	return s.inSession(kindClose, q, func(found session) reply {
 		if q.URL.Query().Get("delete") != "true" {
@@ -104,6 +106,7 @@ func (s *Server) closeSession(q *request) action {
 	})
 }
 
+// heartbeat is what a driver keeps a session alive with, if told to.
 func (s *Server) heartbeat(q *request) action {
 	return s.inSession(kindOther, q, func(session) reply {
 		return reply{http.StatusOK, envelope{Success: true}}
@@ -123,6 +126,7 @@ type renewal struct {
 // end.
 func (s *Server) renewSession(q *request) action {
 	return action{call: Call{Kind: kindOther}, do: func() reply {
+		// CLONE and ISSUE, which drivers have too, make sessions beside this one.
 		var b struct {
 			Type string `json:"requestType"`
 		}

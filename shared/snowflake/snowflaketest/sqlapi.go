@@ -53,6 +53,7 @@ func (s *Server) sqlAPI(q *request) action {
 			account, _ = s.Lookup(t.account)
 		}
 	}
+	// Read even if it will be refused: a fault may depend on the statement.
 	var b statementRequest
 	readable := json.Unmarshal(q.body, &b) == nil
 	act.call.SQL = b.Statement
@@ -110,6 +111,8 @@ func (a *Account) statement(q *request, b statementRequest, token string) reply 
 		}
 		return unanswered(&Error{Code: no.code, Message: no.message})
 	}
+	// The lock is held until the answer is kept, so a retry that overtakes the
+	// request it repeats waits for it.
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := q.URL.Query().Get("requestId")

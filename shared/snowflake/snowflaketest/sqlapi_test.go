@@ -117,6 +117,9 @@ func TestSQLAPIRetry(t *testing.T) {
 	w.must("GRANT ROLE ACCOUNTADMIN TO USER LOADER")
 	create := object{"statement": "CREATE ROLE ONCE", "role": "ACCOUNTADMIN"}
 	first := w.statement(w.token(0), "?requestId=r1", create)
+	if a := w.statement(w.token(0), "", object{"statement": "CREATE ROLE OTHER", "role": "ACCOUNTADMIN"}); a.status != 200 {
+		t.Errorf("without an id: %d %s", a.status, a.text)
+	}
 	for query, want := range map[string]int{"?requestId=r1&retry=true": 200, "?requestId=r2&retry=true": 422, "?retry=true": 422} {
 		if a := w.statement(w.token(0), query, create); a.status != want || want == 200 && a.Handle != first.Handle {
 			t.Errorf("%s: %d %s", query, a.status, a.text)

@@ -24,6 +24,7 @@ const (
 // typeService is the TYPE of users that no person is; they have no password.
 const typeService = "SERVICE"
 
+// createUser is CREATE USER. Users belong to the role that makes them.
 type createUser struct {
 	ifNotExists bool
 	name        string
@@ -39,6 +40,8 @@ func (s createUser) run(a *Account, by actor, now time.Time) (Result, error) {
 		return Result{}, err
 	}
 	if a.users[s.name] != nil {
+		// The properties are not looked at then: a script that is run again changes
+		// nothing.
 		if s.ifNotExists {
 			return done(s.name + " already exists, statement succeeded."), nil
 		}
@@ -74,6 +77,7 @@ type unsetUser struct {
 }
 
 func (s unsetUser) run(a *Account, by actor, now time.Time) (Result, error) {
+	// To unset is to set to nothing, for which each type has its own word.
 	null := lexeme{kind: kindWord, text: "NULL"}
 	var set []property
 	for _, name := range s.unset {
@@ -97,6 +101,7 @@ func (a *Account) alter(
 	if name == "" {
 		name = by.user
 	}
+	// IF EXISTS forgives that nobody is there, and nothing else.
 	if a.users[name] == nil && ifExists {
 		return executed(), nil
 	}
@@ -115,6 +120,7 @@ func (a *Account) change(u *user, set []property, now time.Time) error {
 	if err := distinct(set, "USER", userProperties...); err != nil {
 		return err
 	}
+	// All is set in a copy first, and the one map in it is copied too.
 	next := *u
 	next.texts = maps.Clone(u.texts)
 	for _, q := range set {
@@ -122,6 +128,7 @@ func (a *Account) change(u *user, set []property, now time.Time) error {
 			return err
 		}
 	}
+	// Looked at last, because the order of the properties does not count.
 	if other := a.byLogin(next.login); other != nil && other != u {
 		return rejected("Login name '" + next.login + "' is in use.")
 	}
@@ -132,10 +139,12 @@ func (a *Account) change(u *user, set []property, now time.Time) error {
 	return nil
 }
 
+// set sets one property of a user who is still a copy.
 func (u *user) set(q property, now time.Time) (err error) {
 	switch q.name {
 	case "LOGIN_NAME":
 		u.login, err = q.identifier()
+		// Kept in upper case, which is how drivers put it into a token.
 		if u.login = strings.ToUpper(u.login); u.login == "" {
 			u.login = strings.ToUpper(u.name)
 		}
@@ -144,6 +153,7 @@ func (u *user) set(q property, now time.Time) (err error) {
 		if text, err = q.text(); text == nil {
 			u.password = nil
 		} else {
+			// A digest, so that nothing can ever print it.
 			u.password = new(sha256.Sum256([]byte(*text)))
 		}
 	case "TYPE":
@@ -185,6 +195,7 @@ func (q property) publicKey(now time.Time) (publicKey, error) {
 	return readPublicKey(*text, now)
 }
 
+// dropUser is DROP USER. Sessions of the user end with it.
 type dropUser struct {
 	ifExists bool
 	name     string
@@ -216,6 +227,8 @@ func (s describeUser) run(a *Account, by actor, now time.Time) (Result, error) {
 		}
 		r.Rows = append(r.Rows, []*string{&name, &value, new("null"), &description})
 	}
+	// The order is Snowflake's, of which only the properties that are known here
+	// are shown.
 	add("NAME", u.name, "Name")
 	for _, name := range []string{"COMMENT", "DISPLAY_NAME", "EMAIL", "DEFAULT_NAMESPACE"} {
 		add(name, u.texts[name], "")
