@@ -209,7 +209,7 @@ func TestNoSignInFailsDuringAHundredRotations(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		runs.Lock() // a day later no run of before the switch is left
-		runs.Unlock()
+		runs.Unlock() //nolint:staticcheck // it only waits for those that there are
 		k.run(25 * time.Hour)
 	}
 	stop()
