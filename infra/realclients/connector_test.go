@@ -208,7 +208,7 @@ func TestNoSignInFailsDuringAHundredRotations(t *testing.T) {
 		for signed.Load() < before+3 && failed.Load() == 0 { // with the new key
 			time.Sleep(time.Millisecond)
 		}
-		runs.Lock() // a day later no run of before the switch is left
+		runs.Lock()   // a day later no run of before the switch is left
 		runs.Unlock() //nolint:staticcheck // it only waits for those that there are
 		k.run(25 * time.Hour)
 	}

@@ -61,6 +61,10 @@ var (
 	errSessionLost = problem.New(problem.Unavailable, "Snowflake did not answer in time. The grant is used up; ask for a new one and try again.")
 )
 
+// sessionTime bounds a sign-in, so that the connector hears of it before Lambda's
+// own time is up.
+const sessionTime = 10 * time.Second
+
 // session signs in for a connector and hands over the session, not the key.
 func (s *Connector) session(w http.ResponseWriter, r *http.Request) error {
 	use, err := s.admit(r, ledger.CredentialSessionOpened)
@@ -77,7 +81,9 @@ func (s *Connector) session(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	place := use.version.Place()
-	session, err := s.Snowflake.SignIn(r.Context(), place, proof)
+	ctx, cancel := context.WithTimeout(r.Context(), sessionTime)
+	defer cancel()
+	session, err := s.Snowflake.SignIn(ctx, place, proof)
 	var refusal *snowflake.Refusal
 	switch {
 	case errors.As(err, &refusal):

@@ -84,12 +84,12 @@ func rotations() map[string]func(testing.TB) Mail {
 		"rotation-hardly-known":    one(bare, owner, RotationBlocked, reasonNoSlot, hardlyKnown),
 		"rotation-failing":         one(testBrand, owner, RotationFailing, "", refused),
 		"rotation-failing-to-mend": one(testBrand, owner, RotationFailing, "", refused, running(setSlot)),
-		"rotation-refused":         one(testBrand, owner, RotationFailing, "", refused, func(r *Rotation) {
+		"rotation-refused": one(testBrand, owner, RotationFailing, "", refused, func(r *Rotation) {
 			r.PresentRefused, r.Fingerprint = true, ""
 			r.Explanation = "The user is disabled. An admin enables it with ALTER USER … SET DISABLED=FALSE."
 		}),
-		"rotation-rotated":         one(testBrand, owner, RotationDone, "", func(r *Rotation) { r.OldUntil = found312.Add(24 * time.Hour) }),
-		"rotation-rotated-stays":   one(bare, admin, RotationDone, ""),
+		"rotation-rotated":       one(testBrand, owner, RotationDone, "", func(r *Rotation) { r.OldUntil = found312.Add(24 * time.Hour) }),
+		"rotation-rotated-stays": one(bare, admin, RotationDone, ""),
 	}
 }
 

@@ -271,3 +271,28 @@ func TestTwoRotatorsAtOnce(t *testing.T) {
 	w.wantStory(stories[0]...)
 	w.wantKeys("", w.get().Current.Fingerprint)
 }
+
+// Two credentials of one user, due on the same day: the second waits for the first,
+// and neither takes the other's place.
+func TestTwoCredentialsOfOneUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.id
+	second := w.keep(w.key)
+	w.run(90)
+	for range 3 {
+		w.run(1)
+	}
+	var prints []string
+	for _, id := range []string{first, second} {
+		w.id = id
+		if err := w.signsIn(); err != nil {
+			t.Errorf("the key in use of %s: %v", id, err)
+		}
+		prints = append(prints, w.get().Current.Fingerprint)
+	}
+	keys := w.account.Keys("Loader")
+	if keys.Slot1 != print(w.key) || !slices.Contains(prints, keys.Slot2) || prints[0] == prints[1] {
+		t.Errorf("in use are %v, and Snowflake has %+v", prints, keys)
+	}
+}

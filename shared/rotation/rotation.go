@@ -119,10 +119,16 @@ func (r *Rotator) Rotate(ctx context.Context, workspace, id string, ask credenti
 	return v.c, err
 }
 
-// visit works at one credential, alone.
+// visit works at one credential, with its user to itself.
 func (r *Rotator) visit(ctx context.Context, v *visit) error {
 	now := r.Now()
-	release, ok, err := r.Leases.Take(ctx, v.c.Workspace+"#"+v.c.ID, now, now.Add(leaseTime))
+	// The lease is on the user, not the credential: two credentials may share one,
+	// and would each take the other's place to be free.
+	c, err := r.Credentials.Get(ctx, v.c.Workspace, v.c.ID)
+	if err != nil {
+		return err
+	}
+	release, ok, err := r.Leases.Take(ctx, c.Current.Place().Principal(), now, now.Add(leaseTime))
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type tokenClaims struct {
 // LOGIN_NAME. It is made anew for every call, tries included, for it ages fast.
 // It is RS256, the one algorithm that all of Snowflake's pages agree on.
 func signInToken(p Place, key *rsa.PrivateKey, now time.Time) (string, error) {
-	subject := accountClaim(p.Account) + "." + strings.ToUpper(p.User)
+	subject := p.Principal()
 	payload, err := json.Marshal(tokenClaims{
 		Issuer: subject + "." + Fingerprint(&key.PublicKey), Subject: subject,
 		IssuedAt: now.Unix(), ExpiresAt: now.Add(tokenLifetime).Unix(),
@@ -45,6 +45,10 @@ func signInToken(p Place, key *rsa.PrivateKey, now time.Time) (string, error) {
 	}
 	return signed.CompactSerialize()
 }
+
+// Principal names the user of an account as tokens do, ACCOUNT.LOGIN_NAME: however
+// the two are written, one user has one name.
+func (p Place) Principal() string { return accountClaim(p.Account) + "." + strings.ToUpper(p.User) }
 
 // accountClaim is an account as tokens name it: without region, cloud and
 // privatelink, in upper case. Hyphens and underscores stay as they are.

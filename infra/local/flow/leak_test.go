@@ -247,7 +247,11 @@ func TestSampleEvents(t *testing.T) {
 		"sweep-segment":        `"failed":0`,
 		"credentials-store":    `"statusCode":201`,
 		"credentials-unsigned": `"statusCode":403`,
+		"credentials-test":     `"statusCode":404`, // of nobody's
+		"credentials-rotate":   `"statusCode":404`,
 		"connect-open":         `"statusCode":401`,
+		"connect-session":      `"statusCode":401`,
+		"rotate-schedule":      `"key_pairs":`,
 	}
 	order := []string{"workspaces-put", "workspaces-member", "tokens-issue"}
 	for name := range want {
