@@ -23,6 +23,7 @@ var urls = map[string]string{
 	"credentials": "AWS_IAM",
 	"introspect":  "AWS_IAM",
 	"notify":      "",
+	"passwords":   "AWS_IAM",
 	"rotate":      "",
 	"sweep":       "",
 	"tokens":      "AWS_IAM",
@@ -144,6 +145,28 @@ func checkEnvironment(p project) (complaints []string) {
 	for name := range shared {
 		if !everybody[name] {
 			complaints = append(complaints, "Globals: nobody reads "+name)
+		}
+	}
+	return complaints
+}
+
+// settings complains where with the given parameters a function's environment is
+// not as wanted.
+func (p project) settings(id string, parameters []string, want map[string]string) (complaints []string) {
+	e, err := p.root(parameters...)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	r, _ := e.resource(id)
+	var f struct {
+		Environment struct{ Variables map[string]any }
+	}
+	if err := e.properties(r, &f); err != nil {
+		return []string{err.Error()}
+	}
+	for name, value := range want {
+		if got := fmt.Sprint(f.Environment.Variables[name]); got != value {
+			complaints = append(complaints, fmt.Sprintf("%s: with %v its %s is %s and should be %s", id, parameters, name, got, value))
 		}
 	}
 	return complaints

@@ -130,6 +130,10 @@ var shapes = map[string]string{
 	"OpenedCredential":    "shared/credential.opened",
 	"OpenedSession":       "shared/credential.sessionView",
 	"OpenRequest":         "shared/credential.openRequest",
+	"PasswordAssessment":  "shared/password.Assessment",
+	"PasswordPolicy":      "shared/workspace.passwordPolicy",
+	"PasswordQuestion":    "shared/password.request",
+	"PasswordReason":      "shared/password.Reason", // words alone
 	"PendingKey":          "shared/credential.pendingView",
 	"Problem":             "shared/web.problemBody",
 	"RefusalReason":       "shared/snowflake.Reason", // words alone
@@ -152,10 +156,11 @@ var shapes = map[string]string{
 type source struct {
 	structs map[string]*ast.StructType
 	words   map[string][]string // the string constants of a type
+	texts   map[string]bool     // the structs that read themselves from text, and so from a JSON string
 }
 
 func readSource(files fs.FS, folder string) (source, error) {
-	s := source{map[string]*ast.StructType{}, map[string][]string{}}
+	s := source{map[string]*ast.StructType{}, map[string][]string{}, map[string]bool{}}
 	names, err := fs.Glob(files, folder+"/*.go")
 	if err != nil {
 		return s, err
@@ -182,6 +187,11 @@ func readSource(files fs.FS, folder string) (source, error) {
 			switch n := n.(type) {
 			case *ast.FuncDecl:
 				within = n.Name.Name + "."
+				if n.Recv != nil && n.Name.Name == "UnmarshalText" {
+					if pointer, ok := n.Recv.List[0].Type.(*ast.StarExpr); ok {
+						s.texts[fmt.Sprint(pointer.X)] = true
+					}
+				}
 			case *ast.TypeSpec:
 				keep(n.Name.Name, n.Type)
 			case *ast.AssignStmt:
@@ -256,7 +266,7 @@ func (s source) typesOf(v ast.Expr) []string {
 	case *ast.StructType:
 		return []string{"object"}
 	case *ast.Ident:
-		if s.structs[v.Name] != nil {
+		if s.structs[v.Name] != nil && !s.texts[v.Name] {
 			return []string{"object"}
 		}
 		if v.Name == "bool" {

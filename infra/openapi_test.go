@@ -18,6 +18,7 @@ import (
 	"safekeep/shared/credential"
 	"safekeep/shared/grant"
 	"safekeep/shared/hygiene"
+	"safekeep/shared/password"
 	"safekeep/shared/token"
 	"safekeep/shared/web"
 	"safekeep/shared/workspace"
@@ -36,6 +37,7 @@ var routers = map[string]*web.Router{
 	"connect":     (&credential.Connector{Verifier: &grant.Verifier{}, Now: time.Now}).Routes(),
 	"credentials": (&credential.Service{Directory: anywhere{}, Now: time.Now}).Routes(),
 	"introspect":  (&token.Introspector{}).Routes(),
+	"passwords":   (&password.Service{}).Routes(),
 	"tokens":      tokenRoutes(),
 	"workspaces":  (&workspace.Service{}).Routes(),
 }
@@ -296,6 +298,9 @@ func TestContractChecksFindMistakes(t *testing.T) {
 		{"shapes", api, "            - member.left\n", "", "LedgerEntry: kind knows other words than the code"},
 		{"shapes", tokens, "`json:\"scopes\"`", "`json:\"rights\"`", "NewToken: has no rights"},
 		{"shapes", views, "	Places int64 ", "	Places string ", "Exposure: places is integer and should be string"},
+		{"conduct", api, "        user_inputs:\n", "        inputs:\n", "field inputs: described true, in the code false"},
+		{"shapes", api, "        - too_weak # score 0 or 1\n", "", "PasswordReason: knows other words than the code"},
+		{"shapes", "shared/password/password.go", "UnmarshalText(", "Decode(", "PasswordQuestion: password is string and should be object"},
 		{"examples", api, "role: owner, added_at", "role: boss, added_at", "boss is none of"},
 		{"examples", api, "token: skp_nn7", "token: skp_nn8", "is no token that was ever issued"},
 		{"examples", api, "{name: Acme}", "{title: Acme}", "name is missing"},

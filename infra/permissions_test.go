@@ -68,6 +68,10 @@ ses:SendEmail configuration-set/ConfigurationSet if StringEquals ses:FromAddress
 ses:SendEmail identity/acme.example if StringEquals ses:FromAddress security@acme.example
 sqs:SendMessage NotifyDeadLetters
 sqs:SendMessage NotifyStreamDeadLetters`,
+	"passwords": `
+dynamodb:GetItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys pwned#*
+dynamodb:GetItem table/Workspaces
+dynamodb:PutItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys pwned#*`,
 	"rotate": `
 dynamodb:DeleteItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys lease#rotate#*
 dynamodb:GetItem table/Credentials
@@ -329,7 +333,7 @@ func checkRoles(p project) (complaints []string) {
 // must be entered here: a connector's role must reach connect and nothing else.
 var callers = map[string][]string{
 	"ConnectorCallers":     {"connect"},
-	"ControlCallers":       {"credentials", "tokens", "workspaces"},
+	"ControlCallers":       {"credentials", "passwords", "tokens", "workspaces"},
 	"IntrospectionCallers": {"introspect"},
 }
 

@@ -30,23 +30,9 @@ func checkRotation(p project) (complaints []string) {
 		if want := []started{{"RotateFunction", c.expression, c.zone, input}}; !slices.Equal(got, want) {
 			complaints = append(complaints, fmt.Sprintf("with %v key pairs are rotated by %v and should be by %v", c.parameters, got, want))
 		}
-		e, err := p.root(c.parameters...)
-		if err != nil {
-			return []string{err.Error()}
-		}
 		for _, id := range []string{"CredentialsFunction", "RotateFunction"} {
-			r, _ := e.resource(id)
-			var f struct {
-				Environment struct{ Variables map[string]any }
-			}
-			if err := e.properties(r, &f); err != nil {
-				return []string{err.Error()}
-			}
-			for name, want := range map[string]string{"ROTATION_DAYS": c.days, "OVERLAP_HOURS": c.hours} {
-				if got := fmt.Sprint(f.Environment.Variables[name]); got != want {
-					complaints = append(complaints, fmt.Sprintf("%s: with %v its %s is %s and should be %s", id, c.parameters, name, got, want))
-				}
-			}
+			want := map[string]string{"ROTATION_DAYS": c.days, "OVERLAP_HOURS": c.hours}
+			complaints = append(complaints, p.settings(id, c.parameters, want)...)
 		}
 	}
 	return complaints

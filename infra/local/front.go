@@ -32,6 +32,7 @@ var routes = []struct{ pattern, function string }{
 	{"/credentials/validate", "credentials"},
 	{"/credentials/open", "connect"},
 	{"/credentials/session", "connect"},
+	{"/passwords/assess", "passwords"},
 }
 
 // startFront opens the one address of everything.

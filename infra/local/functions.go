@@ -73,6 +73,9 @@ func (s *Stack) environment(f infra.Function) map[string]string {
 	if _, ok := env["SNOWFLAKE_URL"]; ok {
 		env["SNOWFLAKE_URL"] = host.Backend + "/" + faults.Snowflake + "/{account}"
 	}
+	if _, ok := env["HIBP_URL"]; ok {
+		env["HIBP_URL"] = host.Backend + "/" + faults.Pwned
+	}
 	// Who has this setting goes by scheduled times, and here they may be any.
 	if _, ok := env["TIME_TRAVEL"]; ok {
 		env["TIME_TRAVEL"] = "true"

@@ -21,6 +21,7 @@ require (
 	github.com/nsmithuk/local-kms v0.0.0-20260228092603-2a5e92d09ab6
 	github.com/oklog/ulid/v2 v2.1.1
 	github.com/sirupsen/logrus v1.4.2
+	github.com/trustelem/zxcvbn v1.0.1
 	safekeep v0.0.0
 )
 

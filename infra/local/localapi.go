@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"safekeep/infra/local/codehost"
+	"safekeep/infra/web"
 )
 
 // localAPI serves what is not Safekeep itself but helps to try it out.
@@ -27,6 +28,10 @@ func (s *Stack) localAPI() http.Handler {
 	mux.HandleFunc("POST /local/schedules/{name}", s.serveSchedule)
 	mux.HandleFunc("POST /local/snowflake", s.serveSnowflake)
 	mux.HandleFunc("/local/", notFound)
+	demonstration := web.Demonstration()
+	for _, path := range []string{"/local/password", "/local/password-meter.js", "/local/password-page.js"} {
+		mux.Handle("GET "+path, demonstration)
+	}
 	return mux
 }
 

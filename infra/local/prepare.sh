@@ -1,6 +1,7 @@
 #!/bin/sh
 # Says what is missing on this machine and the command that installs it. On
-# Debian and Ubuntu, as root, it installs Java and Node by itself.
+# Debian and Ubuntu, as root, it installs all but Go by itself. With "test" it also
+# sees to what only the tests need.
 set -u
 
 apt=false
@@ -26,4 +27,8 @@ need "Java 17 or newer" 'java -version 2>&1 | awk -F "[\".]" "/version/ {exit !(
 	'sudo apt-get install -y openjdk-17-jre-headless   (or: brew install openjdk@17)'
 need "OpenSSL 3, with which the tests make keys" 'openssl version | grep -q "^OpenSSL [3-9]"' openssl \
 	'sudo apt-get install -y openssl   (or: brew install openssl@3)'
+if [ "${1:-}" = test ]; then
+	need "Chromium, in which the tests run the pages" 'command -v chromium || command -v chromium-browser || command -v google-chrome' chromium \
+		'sudo apt-get install -y chromium   (or: brew install --cask chromium)'
+fi
 exit $missing

@@ -1,7 +1,7 @@
 // Package local runs all of Safekeep on one machine without an AWS account: the
 // functions as they ship, under a Lambda host, over AWS's own DynamoDB engine,
-// with stand-ins for SES, Secrets Manager, the code hosts and Snowflake, and a
-// fault proxy in between. `make run` is its command; tests and benchmarks use it as a
+// with stand-ins for SES, Secrets Manager, the code hosts, Snowflake and Have I
+// Been Pwned, and a fault proxy in between. `make run` is its command; tests and benchmarks use it as a
 // library.
 //
 //	stack, err := local.Start(ctx, local.Options{})
@@ -35,6 +35,7 @@ import (
 	"safekeep/infra/local/outbox"
 	"safekeep/infra/local/pump"
 	"safekeep/infra/local/secrets"
+	"safekeep/shared/password/pwnedtest"
 	"safekeep/shared/snowflake/snowflaketest"
 )
 
@@ -53,6 +54,8 @@ type Stack struct {
 	GitHub, GitLab *codehost.Host
 	// Snowflake is the customers' data warehouse.
 	Snowflake *snowflaketest.Server
+	// Pwned knows the passwords that were breached.
+	Pwned *pwnedtest.Double
 	// DynamoDB sees the stack's tables, past the fault proxy.
 	DynamoDB *dynamodb.Client
 	// Endpoint and Credentials are what DynamoDB was made from.
@@ -79,7 +82,9 @@ type Stack struct {
 // Start starts a stack and returns when it is up. What is missing on the machine
 // is an error that says which command mends it.
 func Start(ctx context.Context, o Options) (_ *Stack, err error) {
-	s := &Stack{options: o, log: &serial{to: o.Log}, Secrets: &secrets.Vault{}, functions: make(map[string]*host.Function)}
+	s := &Stack{
+		options: o, log: &serial{to: o.Log}, Secrets: &secrets.Vault{}, Pwned: pwnedtest.New(), functions: make(map[string]*host.Function),
+	}
 	defer func() {
 		if err != nil {
 			_ = s.Close() // the reason for closing is the error to report

@@ -33,6 +33,7 @@ func (s *Stack) openStandIns() (err error) {
 	s.Faults.Serve(faults.SecretsManager, s.Secrets)
 	s.Faults.Serve(faults.CodeHost, http.HandlerFunc(s.serveKeys))
 	s.Faults.Serve(faults.Snowflake, s.Snowflake)
+	s.Faults.Serve(faults.Pwned, s.Pwned)
 	for name, service := range s.options.Services {
 		s.Faults.Serve(name, service)
 	}

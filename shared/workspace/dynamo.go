@@ -70,7 +70,7 @@ func (s *Store) End(ctx context.Context, id, actor string, now time.Time) error 
 		}
 		version := w.Version
 		w.EndedAt, w.Version = now, version+1
-		entry := ledger.New(id, now, ledger.WorkspaceEnded, actor, id, settingsDetail{w.Name, w.AutoRevoke, w.SSO})
+		entry := ledger.New(id, now, ledger.WorkspaceEnded, actor, id, settingsOf(w))
 		err = s.write(ctx, w.item(), version, entry)
 		if err == nil {
 			return nil
@@ -198,7 +198,7 @@ func (s *Store) Put(ctx context.Context, want Workspace, actor string, now time.
 		if !old.EndedAt.IsZero() {
 			return Workspace{}, ErrEnded
 		}
-		if found && old.Name == want.Name && old.AutoRevoke == want.AutoRevoke && old.SSO == want.SSO {
+		if found && settingsOf(old) == settingsOf(want) {
 			return old, nil
 		}
 		kind := ledger.WorkspaceChanged
@@ -206,7 +206,7 @@ func (s *Store) Put(ctx context.Context, want Workspace, actor string, now time.
 		if !found {
 			kind, want.CreatedAt = ledger.WorkspaceCreated, now
 		}
-		entry := ledger.New(want.ID, now, kind, actor, want.ID, settingsDetail{want.Name, want.AutoRevoke, want.SSO})
+		entry := ledger.New(want.ID, now, kind, actor, want.ID, settingsOf(want))
 		err = s.write(ctx, want.item(), old.Version, entry)
 		if err == nil {
 			return want, nil
@@ -218,11 +218,19 @@ func (s *Store) Put(ctx context.Context, want Workspace, actor string, now time.
 	return Workspace{}, errBusy
 }
 
-// settingsDetail is the detail of workspace.created and workspace.changed.
+// settingsDetail is the detail of workspace.created and workspace.changed: all
+// that a workspace has chosen. What came after the first release is left out
+// while it is off, so that entries read as they always did.
 type settingsDetail struct {
-	Name       string `json:"name"`
-	AutoRevoke bool   `json:"auto_revoke"`
-	SSO        bool   `json:"sso"`
+	Name          string `json:"name"`
+	AutoRevoke    bool   `json:"auto_revoke"`
+	SSO           bool   `json:"sso"`
+	RequireMFA    bool   `json:"require_mfa,omitempty"`
+	BlockBreached bool   `json:"block_breached,omitempty"`
+}
+
+func settingsOf(w Workspace) settingsDetail {
+	return settingsDetail{w.Name, w.AutoRevoke, w.SSO, w.RequireMFA, w.BlockBreached}
 }
 
 // write puts an item over the one of the given version, 0 for none, and tells

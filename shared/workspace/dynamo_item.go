@@ -11,9 +11,11 @@ import (
 func (w Workspace) item() dynamo.Item {
 	item := dynamo.Item{
 		"workspace": dynamo.S(w.ID), "item": dynamo.S(settingsItem), "name": dynamo.S(w.Name),
-		"auto_revoke": &types.AttributeValueMemberBOOL{Value: w.AutoRevoke},
-		"sso":         &types.AttributeValueMemberBOOL{Value: w.SSO},
-		"created_at":  dynamo.Time(w.CreatedAt), "version": dynamo.N(w.Version),
+		"auto_revoke":    &types.AttributeValueMemberBOOL{Value: w.AutoRevoke},
+		"sso":            &types.AttributeValueMemberBOOL{Value: w.SSO},
+		"require_mfa":    &types.AttributeValueMemberBOOL{Value: w.RequireMFA},
+		"block_breached": &types.AttributeValueMemberBOOL{Value: w.BlockBreached},
+		"created_at":     dynamo.Time(w.CreatedAt), "version": dynamo.N(w.Version),
 	}
 	if !w.EndedAt.IsZero() {
 		item["ended_at"] = dynamo.Time(w.EndedAt)
@@ -25,6 +27,7 @@ func decodeWorkspace(item dynamo.Item) Workspace {
 	return Workspace{
 		ID: dynamo.Text(item, "workspace"), Name: dynamo.Text(item, "name"),
 		AutoRevoke: truth(item, "auto_revoke"), SSO: truth(item, "sso"),
+		RequireMFA: truth(item, "require_mfa"), BlockBreached: truth(item, "block_breached"),
 		CreatedAt: dynamo.TimeOf(item, "created_at"), EndedAt: dynamo.TimeOf(item, "ended_at"), Version: dynamo.Number(item, "version"),
 	}
 }

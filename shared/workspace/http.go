@@ -32,15 +32,22 @@ func (s *Service) Routes() *web.Router {
 }
 
 type workspaceView struct {
-	Workspace  string    `json:"workspace"`
-	Name       string    `json:"name"`
-	AutoRevoke bool      `json:"auto_revoke"`
-	SSO        bool      `json:"sso"`
-	CreatedAt  time.Time `json:"created_at"`
+	Workspace      string         `json:"workspace"`
+	Name           string         `json:"name"`
+	AutoRevoke     bool           `json:"auto_revoke"`
+	SSO            bool           `json:"sso"`
+	RequireMFA     bool           `json:"require_mfa"`
+	PasswordPolicy passwordPolicy `json:"password_policy"`
+	CreatedAt      time.Time      `json:"created_at"`
+}
+
+// passwordPolicy is what a workspace asks of its people's passwords.
+type passwordPolicy struct {
+	BlockBreached bool `json:"block_breached"`
 }
 
 func viewWorkspace(w Workspace) workspaceView {
-	return workspaceView{w.ID, w.Name, w.AutoRevoke, w.SSO, w.CreatedAt}
+	return workspaceView{w.ID, w.Name, w.AutoRevoke, w.SSO, w.RequireMFA, passwordPolicy{w.BlockBreached}, w.CreatedAt}
 }
 
 func (s *Service) put(w http.ResponseWriter, r *http.Request) error {
@@ -53,9 +60,11 @@ func (s *Service) put(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var q struct {
-		Name       string `json:"name"`
-		AutoRevoke *bool  `json:"auto_revoke"`
-		SSO        bool   `json:"sso"`
+		Name           string         `json:"name"`
+		AutoRevoke     *bool          `json:"auto_revoke"`
+		SSO            bool           `json:"sso"`
+		RequireMFA     bool           `json:"require_mfa"`
+		PasswordPolicy passwordPolicy `json:"password_policy"`
 	}
 	if err := web.ReadJSON(r, &q); err != nil {
 		return err
@@ -64,7 +73,10 @@ func (s *Service) put(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// Whoever says nothing is protected.
-	want := Workspace{ID: id, Name: q.Name, AutoRevoke: q.AutoRevoke == nil || *q.AutoRevoke, SSO: q.SSO}
+	want := Workspace{
+		ID: id, Name: q.Name, AutoRevoke: q.AutoRevoke == nil || *q.AutoRevoke, SSO: q.SSO,
+		RequireMFA: q.RequireMFA, BlockBreached: q.PasswordPolicy.BlockBreached,
+	}
 	now, err := s.Store.Put(r.Context(), want, actor, s.Now().UTC())
 	if err != nil {
 		return err

@@ -18,8 +18,13 @@ type Workspace struct {
 	// AutoRevoke says that a leaked token is revoked at once, the default.
 	AutoRevoke bool
 	// SSO says that its people sign in through their own identity provider.
-	SSO       bool
-	CreatedAt time.Time
+	SSO bool
+	// RequireMFA says that its people must have a second factor.
+	RequireMFA bool
+	// BlockBreached says that a password known from a breach is refused and not
+	// only warned of.
+	BlockBreached bool
+	CreatedAt     time.Time
 	// EndedAt is when the workspace was ended, or zero. Its ledger stays.
 	EndedAt time.Time
 	Version int64

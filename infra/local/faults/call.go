@@ -22,6 +22,7 @@ const (
 	KMS            = "kms"
 	CodeHost       = "codehost"
 	Snowflake      = "snowflake"
+	Pwned          = "pwned"
 )
 
 // A Call is one request of a function to a service.

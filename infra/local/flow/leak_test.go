@@ -252,6 +252,9 @@ func TestSampleEvents(t *testing.T) {
 		"connect-open":         `"statusCode":401`,
 		"connect-session":      `"statusCode":401`,
 		"rotate-schedule":      `"key_pairs":`,
+		"passwords-assess":     `\"score\":4`,
+		"passwords-typing":     `\"verdict\":\"block\"`,
+		"passwords-unsigned":   `"statusCode":403`,
 	}
 	order := []string{"workspaces-put", "workspaces-member", "tokens-issue"}
 	for name := range want {

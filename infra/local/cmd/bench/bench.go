@@ -22,6 +22,8 @@ type bench struct {
 	engine *dynamodblocal.Server
 	stacks map[string]*local.Stack
 	log    tail // of all stacks
+	// closers end what else a row has started.
+	closers []func()
 }
 
 // stack returns the running stack of that name. It is started on first use.
@@ -93,6 +95,9 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 
 // close ends what was started. It also follows a failed prepare.
 func (b *bench) close() {
+	for _, end := range b.closers {
+		end()
+	}
 	for _, s := range b.stacks {
 		_ = s.Close() // tables that stay behind end with the engine
 	}

@@ -1,0 +1,222 @@
+package web
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience is how long a browser on a busy machine may take over one thing.
+const patience = time.Minute
+
+// browser is a headless Chromium, spoken to over a pair of pipes in the DevTools
+// protocol: JSON messages, each ended by a zero byte.
+type browser struct {
+	out     io.WriteCloser
+	mu      sync.Mutex
+	next    int
+	waiting map[int]chan reply
+	// console is what any page logged or failed with.
+	console []string
+}
+
+type reply struct {
+	ID     int
+	Method string
+	Params json.RawMessage
+	Result json.RawMessage
+	Error  *struct{ Message string }
+}
+
+// startBrowser starts Chromium, which must be installed: a meter that nobody
+// tried in a browser is not known to work.
+func startBrowser(t *testing.T) *browser {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Fatal("Chromium is missing. Install it with: sudo apt-get install -y chromium")
+	}
+	fromUs, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, toUs, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(path, "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
+		"--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking", "--user-data-dir="+t.TempDir())
+	command.ExtraFiles = []*os.File{fromUs, toUs} // 3 and 4, as Chromium expects them
+	if err := command.Start(); err != nil {
+		t.Fatalf("starting %s: %v", path, err)
+	}
+	_, _ = fromUs.Close(), toUs.Close()
+	b := &browser{out: out, waiting: map[int]chan reply{}}
+	go b.listen(in)
+	t.Cleanup(func() {
+		_ = out.Close() // which ends it
+		ended := make(chan struct{})
+		go func() { _ = command.Wait(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			_ = command.Process.Kill()
+			<-ended
+		}
+	})
+	return b
+}
+
+func (b *browser) listen(in io.Reader) {
+	for r := bufio.NewReader(in); ; {
+		text, err := r.ReadBytes(0)
+		if err != nil {
+			return
+		}
+		var m reply
+		if json.Unmarshal(text[:len(text)-1], &m) != nil {
+			continue
+		}
+		b.mu.Lock()
+		switch {
+		case m.ID != 0:
+			b.waiting[m.ID] <- m
+			delete(b.waiting, m.ID)
+		case m.Method == "Runtime.consoleAPICalled", m.Method == "Runtime.exceptionThrown", m.Method == "Log.entryAdded":
+			b.console = append(b.console, string(m.Params))
+		}
+		b.mu.Unlock()
+	}
+}
+
+// call sends a command, to one page or, without a session, to the browser.
+func (b *browser) call(t *testing.T, session, method string, params map[string]any, result any) {
+	t.Helper()
+	b.mu.Lock()
+	b.next++
+	message := map[string]any{"id": b.next, "method": method, "params": params}
+	if session != "" {
+		message["sessionId"] = session
+	}
+	answer := make(chan reply, 1)
+	b.waiting[b.next] = answer
+	text, err := json.Marshal(message)
+	if err == nil {
+		_, err = b.out.Write(append(text, 0))
+	}
+	b.mu.Unlock()
+	if err != nil {
+		t.Fatalf("%s: %v", method, err)
+	}
+	select {
+	case m := <-answer:
+		if m.Error != nil {
+			t.Fatalf("%s: %s", method, m.Error.Message)
+		}
+		if result != nil {
+			if err := json.Unmarshal(m.Result, result); err != nil {
+				t.Fatalf("%s: %v", method, err)
+			}
+		}
+	case <-time.After(patience):
+		t.Fatalf("%s: no answer", method)
+	}
+}
+
+// page is one tab.
+type page struct {
+	*browser
+	session string
+}
+
+// open opens an address in a new tab of a profile of its own and waits until its
+// scripts have run.
+func (b *browser) open(t *testing.T, address string, width int, media ...string) *page {
+	t.Helper()
+	var profile struct{ BrowserContextID string }
+	b.call(t, "", "Target.createBrowserContext", nil, &profile)
+	var target struct{ TargetID string }
+	b.call(t, "", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": profile.BrowserContextID}, &target)
+	var attached struct{ SessionID string }
+	b.call(t, "", "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
+	p := &page{b, attached.SessionID}
+	for _, domain := range []string{"Runtime", "Log", "Page"} {
+		p.do(t, domain+".enable", nil, nil)
+	}
+	p.do(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false}, nil)
+	features := []map[string]string{}
+	for _, m := range media {
+		name, value, _ := strings.Cut(m, ":")
+		features = append(features, map[string]string{"name": name, "value": value})
+	}
+	p.do(t, "Emulation.setEmulatedMedia", map[string]any{"features": features}, nil)
+	p.do(t, "Page.navigate", map[string]any{"url": address}, nil)
+	p.until(t, `document.readyState === "complete" && !!customElements.get("password-meter")`)
+	return p
+}
+
+func (p *page) do(t *testing.T, method string, params map[string]any, result any) {
+	t.Helper()
+	p.call(t, p.session, method, params, result)
+}
+
+// value returns what an expression is, as text.
+func (p *page) value(t *testing.T, expression string) string {
+	t.Helper()
+	var out struct {
+		Result           struct{ Value any }
+		ExceptionDetails *struct{ Text string }
+	}
+	p.do(t, "Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true}, &out)
+	if out.ExceptionDetails != nil {
+		t.Fatalf("%s: %s", expression, out.ExceptionDetails.Text)
+	}
+	return fmt.Sprint(out.Result.Value)
+}
+
+// until waits until an expression is true.
+func (p *page) until(t *testing.T, expression string) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if p.value(t, "!!("+expression+")") == "true" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("never came true: %s\n%s", expression, p.value(t, shown))
+		}
+	}
+}
+
+// focus puts the cursor into a field, and type sends it keys.
+func (p *page) focus(t *testing.T, id string) {
+	t.Helper()
+	p.value(t, fmt.Sprintf(`document.getElementById(%q).focus()`, id))
+}
+
+func (p *page) press(t *testing.T, text string) {
+	t.Helper()
+	for _, r := range text {
+		p.do(t, "Input.dispatchKeyEvent", map[string]any{"type": "keyDown", "text": string(r), "key": string(r)}, nil)
+		p.do(t, "Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": string(r)}, nil)
+	}
+}
+
+func (p *page) key(t *testing.T, name string, code int) {
+	t.Helper()
+	for _, kind := range []string{"rawKeyDown", "keyUp"} {
+		p.do(t, "Input.dispatchKeyEvent", map[string]any{"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": code}, nil)
+	}
+}
