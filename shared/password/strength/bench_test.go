@@ -43,7 +43,7 @@ func BenchmarkVectors(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(all))/1000, "µs/password")
 }
 
-// BenchmarkNewMeter is what a cold start pays.
+// BenchmarkLexicon is what a cold start pays.
 func BenchmarkLexicon(b *testing.B) {
 	for b.Loop() {
 		newLexicon()

@@ -28,7 +28,7 @@ var programs = map[string]map[string]string{
 	"hello": {
 		"alerts": "infra/local/floor/hello/alerts", "notify": "infra/local/floor/hello/notify", "sweep": "infra/local/floor/hello/sweep",
 		"passwords": "infra/local/floor/hello/passwords",
-		"connect": "infra/local/floor/hello/vault", "credentials": "infra/local/floor/hello/vault", "rotate": "infra/local/floor/hello/vault",
+		"connect":   "infra/local/floor/hello/vault", "credentials": "infra/local/floor/hello/vault", "rotate": "infra/local/floor/hello/vault",
 		"authorizer": "infra/local/floor/hello/api",
 		"introspect": "infra/local/floor/hello/api", "tokens": "infra/local/floor/hello/api", "workspaces": "infra/local/floor/hello/api",
 	},
