@@ -12,7 +12,9 @@ import (
 	"strconv"
 	"strings"
 
+	"safekeep/shared/mfa"
 	"safekeep/shared/password"
+	"safekeep/shared/sms"
 )
 
 // alarm is one of observability.yaml, evaluated.
@@ -160,8 +162,12 @@ func checkAlarms(p project) (complaints []string) {
 			if !written[m.MetricName] {
 				say("no code writes %s", m.MetricName)
 			}
-			if !slices.Equal(m.Dimensions, []dimension{{"Stack", "safekeep"}}) {
-				say("looks at %v, where nothing is written", m.Dimensions)
+			var where []string
+			for _, d := range m.Dimensions {
+				where = append(where, d.Name, d.Value)
+			}
+			if !isWritten(m.MetricName, where) {
+				say("looks at %v, where nothing is written", where)
 			}
 		}
 	}
@@ -228,12 +234,25 @@ var breakdowns = map[string][]struct {
 	dimension string
 	values    []string
 }{
-	"Findings": {{"Reason", []string{"orphaned", "unused"}}},
+	"Findings":    {{"Reason", []string{"orphaned", "unused"}}},
+	"MfaEnrolled": {{"Kind", factors}},
+	"MfaRemoved":  {{"Kind", factors}},
+	"MfaVerified": {
+		{"Method", append([]string{string(mfa.Recovery)}, factors...)},
+		{"Result", []string{string(mfa.Right), string(mfa.Wrong), string(mfa.Replayed), string(mfa.Expired), string(mfa.None)}},
+	},
 	"Password": {
 		{"Event", []string{string(password.Signup), string(password.Change), string(password.Reset), string(password.Login)}},
 		{"Variant", []string{string(password.Guidance), string(password.Control)}},
 	},
+	"SmsRefused": {{"Reason", []string{
+		sms.OptedOut, sms.Unreachable, sms.NoCountry, sms.Blocked, sms.Busy, sms.Quota, sms.Account, sms.Outage, sms.Sends, sms.Tries,
+		sms.UserLimit, sms.NumberLimit, sms.StackLimit, "number", "error",
+	}}},
+	"SmsSent": {{"Sender", []string{(&sms.Pinpoint{}).Name(), (&sms.Twilio{}).Name()}}},
 }
+
+var factors = []string{string(mfa.TOTP), string(mfa.SMS), string(mfa.Passkey)}
 
 // isWritten says whether a metric is written under the dimensions in where, each
 // a name and a value.

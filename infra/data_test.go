@@ -14,6 +14,7 @@ import (
 // tables is what the code relies on: keys, indexes with what they hold, the
 // attribute by which items end, the stream.
 var tables = map[string]string{
+	"Accounts":    "user, item; ttl purge_at",
 	"Credentials": "workspace, credential; ttl purge_at",
 	"Ephemera":    "key; ttl expires_at",
 	"Ledger":      "workspace, seq; owing (owes, seq: KEYS_ONLY); ttl purge_at; stream NEW_IMAGE",
@@ -219,6 +220,10 @@ func TestLoadDescribesTheStack(t *testing.T) {
 		if got := credentials.Environment[name]; got != want {
 			t.Errorf("credentials' %s is %q, want %q", name, got, want)
 		}
+	}
+	mfa, _ := stack.Function("mfa")
+	if mfa.URLAuth != "AWS_IAM" || mfa.Environment["FACTOR_KEY"] != "arn:aws:kms:us-east-1:000000000000:key/FactorKey" || mfa.Environment["SMS_SENDER"] != "" {
+		t.Errorf("mfa came out as %+v", mfa)
 	}
 	// The functions must find a key where the local stack makes it.
 	if i := slices.IndexFunc(stack.Keys, func(k Key) bool { return k.ARN == credentials.Environment["VAULT_KEY"] }); i < 0 {

@@ -22,6 +22,7 @@ var urls = map[string]string{
 	"connect":     "AWS_IAM",
 	"credentials": "AWS_IAM",
 	"introspect":  "AWS_IAM",
+	"mfa":         "AWS_IAM",
 	"notify":      "",
 	"passwords":   "AWS_IAM",
 	"rotate":      "",

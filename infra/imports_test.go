@@ -22,7 +22,7 @@ import (
 // is, is a decision.
 var (
 	rooms = []string{
-		"alert", "credential", "envelope", "grant", "hygiene", "ledger", "letter", "notice", "password", "rotation", "snowflake", "token", "tokenservice", "warehouse", "workspace",
+		"alert", "credential", "envelope", "grant", "hygiene", "ledger", "letter", "mfa", "notice", "password", "rotation", "sms", "snowflake", "token", "tokenservice", "warehouse", "workspace",
 	}
 	// technicalRooms say whether they may import AWS's packages.
 	technicalRooms = map[string]bool{
@@ -37,18 +37,23 @@ var heavy = map[string][]string{
 	"text/template":                     {"notify"}, // html/template needs it
 	"github.com/trustelem/zxcvbn":       {"passwords"},
 	"safekeep/shared/password/strength": {"passwords"},
-	"golang.org/x/text":                 {"passwords"},
+	"golang.org/x/text":                 {"mfa", "passwords"},
+	"github.com/go-webauthn/webauthn":   {"mfa"},
+	"github.com/nyaruka/phonenumbers":   {"mfa"},
+	"golang.org/x/crypto/argon2":        {"mfa"},
+	"rsc.io/qr":                         {"mfa"},
 	"github.com/aws/aws-encryption-sdk": vault,
 	"github.com/aws/aws-cryptographic-material-providers-library": vault,
 	"github.com/go-jose/go-jose":                                  vault,
-	sdk + "service/kms":                                           vault,
+	sdk + "service/kms":                                           append([]string{"mfa"}, vault...),
+	sdk + "service/pinpointsmsvoicev2":                            {"mfa"},
 	"github.com/snowflakedb/gosnowflake":                          nil,
 	"gopkg.in/yaml.v3":                                            nil,
 	"net/rpc":                                                     nil, // what the tag lambda.norpc leaves out
 	"safekeep/infra":                                              nil,
 	"testing":                                                     nil,
 	sdk + "service/sesv2":                                         {"notify"},
-	sdk + "service/secretsmanager":                                {"alerts"},
+	sdk + "service/secretsmanager":                                {"alerts", "mfa"},
 }
 
 // vault are the functions that open credentials, or make the grants to.
@@ -147,10 +152,11 @@ func checkWeight(all []listed) (complaints []string) {
 }
 
 // adapter says whether a file is named after the service of AWS that it talks
-// to: dynamo.go, dynamo_item.go, ses.go.
+// to: dynamo.go, dynamo_item.go, ses.go; Pinpoint is how AWS's texts are called
+// there.
 func adapter(name string) bool {
 	return slices.ContainsFunc(strings.Split(strings.TrimSuffix(path.Base(name), ".go"), "_"), func(part string) bool {
-		return part == "dynamo" || part == "kms" || part == "ses"
+		return slices.Contains([]string{"dynamo", "kms", "pinpoint", "ses"}, part)
 	})
 }
 
@@ -262,6 +268,8 @@ func TestImports(t *testing.T) {
 		{"safekeep/functions/introspect", sdk + "service/kms", "introspect carries " + sdk + "service/kms"},
 		{"safekeep/functions/workspaces", "github.com/trustelem/zxcvbn/frequency", "workspaces carries github.com/trustelem/zxcvbn"},
 		{"safekeep/functions/workspaces", "safekeep/shared/password/strength", "workspaces carries safekeep/shared/password/strength"},
+		{"safekeep/functions/passwords", "github.com/nyaruka/phonenumbers", "passwords carries github.com/nyaruka/phonenumbers"},
+		{"safekeep/functions/notify", "github.com/go-webauthn/webauthn/protocol", "notify carries github.com/go-webauthn/webauthn"},
 		{"safekeep/functions/tokens", "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/ESDK", "tokens carries github.com/aws/aws-encryption-sdk"},
 		{"safekeep/functions/workspaces", "github.com/go-jose/go-jose/v4", "workspaces carries github.com/go-jose/go-jose"},
 		{"safekeep/functions/connect", "github.com/snowflakedb/gosnowflake/v2", "connect carries github.com/snowflakedb/gosnowflake"},

@@ -17,6 +17,7 @@ import (
 // keys are the keys of KMS that the code relies on. Those that encrypt get new
 // material every year; KMS does that for no others.
 var keys = map[string]string{
+	"FactorKey": "SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT, rotated",
 	"GrantKey":  "ECC_NIST_P256 for SIGN_VERIFY",
 	"TablesKey": "SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT, rotated",
 	"VaultKey":  "SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT, rotated",
@@ -54,11 +55,19 @@ const sealed = "ForAllValues:StringEquals kms:EncryptionContextKeys credential,k
 	"Null kms:EncryptionContext:credential false; Null kms:EncryptionContext:version false; Null kms:EncryptionContext:workspace false; " +
 	"StringEquals kms:EncryptionContext:kind warehouse-credential"
 
+// personal is the condition under which the second factors' key may be used: for
+// what one user has, and one purpose.
+const personal = "ForAllValues:StringEquals kms:EncryptionContextKeys purpose,user; Null kms:EncryptionContext:user false; " +
+	"StringEquals kms:EncryptionContext:purpose sms,totp"
+
 // keyUses is what each key's own policy allows beside its administration: an
 // action, who may, and the condition. Roles are named by their functions;
 // {functions} are all of them, {account} is this account, {dynamodb} that the
 // call comes through DynamoDB.
 var keyUses = map[string]string{
+	"FactorKey": `
+kms:Decrypt * if ArnEquals aws:PrincipalArn mfa; {personal}
+kms:Encrypt * if ArnEquals aws:PrincipalArn mfa; {personal}`,
 	"GrantKey": `
 kms:GetPublicKey * if ArnEquals aws:PrincipalArn connect,credentials; {account}
 kms:Sign * if ArnEquals aws:PrincipalArn credentials; {account}; StringEquals kms:SigningAlgorithm ECDSA_SHA_256`,
@@ -107,6 +116,7 @@ func checkKeyPolicy(p project) (complaints []string) {
 	}
 	const account = "StringEquals kms:CallerAccount 000000000000"
 	written := strings.NewReplacer(
+		"{personal}", strings.Replace(personal, "StringEquals kms:EncryptionContext:purpose", account+"; StringEquals kms:EncryptionContext:purpose", 1),
 		"{sealed}", strings.Replace(sealed, "StringEquals kms:EncryptionContext:kind", account+"; StringEquals kms:EncryptionContext:kind", 1),
 		"{account}", account, "{functions}", strings.Join(slices.Sorted(maps.Keys(functions(root))), ","),
 		"{dynamodb}", "StringEquals kms:ViaService dynamodb.us-east-1.amazonaws.com",
@@ -170,17 +180,63 @@ func keyLines(id string, policy any) (out, complaints []string) {
 	return out, complaints
 }
 
-// checkContext sees that sealed asks for what package envelope sends. It reads
-// the constants there: the package brings a library that takes a minute to build.
+// contexts are where the names in an encryption context stand, each in a constant
+// whose name begins with "key"; the condition that asks for them; and what else it
+// asks for, by what it must contain for a constant there or in the file beside.
+var contexts = []struct {
+	source, condition string
+	values            map[string][]string // by key of the context, the constants that it may be
+	beside            string
+}{
+	{"shared/envelope/envelope.go", sealed, map[string][]string{"kind": {"Kind"}}, "shared/envelope/envelope.go"},
+	{"shared/mfa/kms.go", personal, map[string][]string{"purpose": {"SMS", "TOTP"}}, "shared/mfa/mfa.go"},
+}
+
+// checkContext sees that the conditions ask for what is sent. It reads the
+// constants there: package envelope brings a library that takes a minute to build.
 func checkContext(p project) (complaints []string) {
-	const source = "shared/envelope/envelope.go"
+	for _, c := range contexts {
+		names, err := p.constants(c.source)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		known, err := p.constants(c.beside)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		var sent []string
+		for name, value := range names {
+			if strings.HasPrefix(name, "key") {
+				sent = append(sent, value)
+			}
+		}
+		slices.Sort(sent)
+		parts := []string{"kms:EncryptionContextKeys " + strings.Join(sent, ",") + ";"}
+		for key, constants := range c.values {
+			words := make([]string, len(constants))
+			for i, name := range constants {
+				words[i] = known[name]
+			}
+			parts = append(parts, "kms:EncryptionContext:"+key+" "+strings.Join(words, ","))
+		}
+		for _, part := range parts {
+			if !strings.Contains(c.condition, part) {
+				complaints = append(complaints, c.source+" sends what the key's policy refuses: "+part)
+			}
+		}
+	}
+	return complaints
+}
+
+// constants returns the texts that a file gives names to.
+func (p project) constants(source string) (map[string]string, error) {
 	text, err := fs.ReadFile(p.files, source)
 	if err != nil {
-		return []string{err.Error()}
+		return nil, err
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), source, text, 0)
 	if err != nil {
-		return []string{err.Error()}
+		return nil, err
 	}
 	constants := map[string]string{}
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -193,20 +249,5 @@ func checkContext(p project) (complaints []string) {
 		}
 		return true
 	})
-	var sent []string
-	for name, value := range constants {
-		if strings.HasPrefix(name, "key") {
-			sent = append(sent, value)
-		}
-	}
-	slices.Sort(sent)
-	for _, part := range []string{
-		"kms:EncryptionContextKeys " + strings.Join(sent, ",") + ";",
-		"kms:EncryptionContext:kind " + constants["Kind"],
-	} {
-		if !strings.Contains(sealed, part) {
-			complaints = append(complaints, source+" sends what the key's policy refuses: "+part)
-		}
-	}
-	return complaints
+	return constants, nil
 }

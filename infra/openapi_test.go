@@ -18,6 +18,7 @@ import (
 	"safekeep/shared/credential"
 	"safekeep/shared/grant"
 	"safekeep/shared/hygiene"
+	"safekeep/shared/mfa"
 	"safekeep/shared/password"
 	"safekeep/shared/token"
 	"safekeep/shared/web"
@@ -37,6 +38,7 @@ var routers = map[string]*web.Router{
 	"connect":     (&credential.Connector{Verifier: &grant.Verifier{}, Now: time.Now}).Routes(),
 	"credentials": (&credential.Service{Directory: anywhere{}, Now: time.Now}).Routes(),
 	"introspect":  (&token.Introspector{}).Routes(),
+	"mfa":         (&mfa.Service{Now: time.Now}).Routes(),
 	"passwords":   (&password.Service{}).Routes(),
 	"tokens":      tokenRoutes(),
 	"workspaces":  (&workspace.Service{}).Routes(),
@@ -234,11 +236,19 @@ func checkProblems(c contract) (complaints []string) {
 		say(!o.answers(500) || !o.answers(503), "500 or 503 is missing")
 		// Of the public calls, one answers 403 to say that a token is dead.
 		say((private || o.pattern == "POST /alerts/verify") != o.answers(403), "403 is what private functions answer to everybody else")
-		// Of the private calls, those of a connector take a grant besides.
-		say((private && o.function != "connect") == o.answers(401), "401 is what public functions answer to everybody else")
+		// Of the private calls, those of a connector take a grant besides, and
+		// changes to an account with a second factor a proof.
+		say((private && o.function != "connect" && !c.proves(o)) == o.answers(401), "401 is what public functions answer to everybody else")
 		say(strings.Contains(o.pattern, "{") && !o.answers(400), "400 is missing: a path may be encoded wrongly")
 	}
 	return complaints
+}
+
+// proves says whether a call of mfa takes a proof, or finishes what may have taken
+// one.
+func (c contract) proves(o operation) bool {
+	body := c.in(o.is, "requestBody", "content", "application/json", "schema", "properties")
+	return o.function == "mfa" && (body["proof"] != nil || strings.HasSuffix(o.pattern, "/confirm"))
 }
 
 // contractChecks hold openapi.yaml against the code and against itself. Each
@@ -298,6 +308,11 @@ func TestContractChecksFindMistakes(t *testing.T) {
 		{"shapes", api, "            - member.left\n", "", "LedgerEntry: kind knows other words than the code"},
 		{"shapes", tokens, "`json:\"scopes\"`", "`json:\"rights\"`", "NewToken: has no rights"},
 		{"shapes", views, "	Places int64 ", "	Places string ", "Exposure: places is integer and should be string"},
+		{"problems", api, "        \"401\": {$ref: \"#/components/responses/Unproven\"}\n", "", "POST /users/{user}/totp: 401 is what"},
+		{"routes", api, "  /users/{user}/{factor}:\n", "  /users/{user}/factors/{factor}:\n", "mfa: DELETE /users/{user}/{factor}: is not described"},
+		{"shapes", api, "kind: {type: string, enum: [passkey, totp, sms]}", "kind: {type: string, enum: [passkey, totp, sms, recovery]}", "SecondFactor: kind knows other words"},
+		{"shapes", "shared/mfa/verify.go", "`json:\"tries_left\"`", "`json:\"left\"`", "SecondStepRefused: has no left"},
+		{"conduct", api, "        user_agent: {type: string, description: The User-Agent of the person's", "        agent: {type: string, description: The User-Agent of the person's", "field agent: described true, in the code false"},
 		{"conduct", api, "        user_inputs:\n", "        inputs:\n", "field inputs: described true, in the code false"},
 		{"shapes", api, "        - too_weak # score 0 or 1\n", "", "PasswordReason: knows other words than the code"},
 		{"shapes", "shared/password/password.go", "UnmarshalText(", "Decode(", "PasswordQuestion: password is string and should be object"},

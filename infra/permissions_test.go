@@ -53,9 +53,26 @@ kms:Sign key/GrantKey if StringEquals kms:SigningAlgorithm ECDSA_SHA_256`,
 	"introspect": `
 dynamodb:GetItem table/Tokens
 dynamodb:UpdateItem table/Tokens if ForAllValues:StringEquals dynamodb:Attributes hash,last_used_on,last_used_at,last_used_ip,last_used_agent; StringEqualsIfExists dynamodb:ReturnValues NONE`,
+	"mfa": `
+dynamodb:BatchGetItem table/Accounts
+dynamodb:BatchGetItem table/Workspaces
+dynamodb:DeleteItem table/Accounts
+dynamodb:GetItem table/Workspaces
+dynamodb:PutItem table/Accounts
+dynamodb:PutItem table/Ledger
+dynamodb:Query table/Accounts
+dynamodb:Query table/Workspaces
+dynamodb:Query table/Workspaces/index/by-user
+dynamodb:UpdateItem table/Accounts
+kms:Decrypt key/FactorKey if ` + personal + `
+kms:Encrypt key/FactorKey if ` + personal + `
+secretsmanager:GetSecretValue secret:sms
+secretsmanager:GetSecretValue secret:twilio
+sms-voice:SendTextMessage pool/pool-acme`,
 	"notify": `
 dynamodb:BatchGetItem table/Ledger
 dynamodb:DescribeStream table/Ledger/stream/local
+dynamodb:GetItem table/Accounts if ForAllValues:StringEquals dynamodb:Attributes user,item,email; StringEqualsIfExists dynamodb:Select SPECIFIC_ATTRIBUTES
 dynamodb:GetItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys mail#*
 dynamodb:GetRecords table/Ledger/stream/local
 dynamodb:GetShardIterator table/Ledger/stream/local
@@ -333,7 +350,7 @@ func checkRoles(p project) (complaints []string) {
 // must be entered here: a connector's role must reach connect and nothing else.
 var callers = map[string][]string{
 	"ConnectorCallers":     {"connect"},
-	"ControlCallers":       {"credentials", "passwords", "tokens", "workspaces"},
+	"ControlCallers":       {"credentials", "mfa", "passwords", "tokens", "workspaces"},
 	"IntrospectionCallers": {"introspect"},
 }
 

@@ -25,6 +25,7 @@ type config struct {
 	Ledger           string `env:"LEDGER_TABLE,required,notEmpty"`
 	Ephemera         string `env:"EPHEMERA_TABLE,required,notEmpty"`
 	Workspaces       string `env:"WORKSPACES_TABLE,required,notEmpty"`
+	Accounts         string `env:"ACCOUNTS_TABLE,required,notEmpty"`
 	Product          string `env:"PRODUCT_NAME,required,notEmpty"`
 	From             string `env:"MAIL_FROM,required,notEmpty"`
 	ConfigurationSet string `env:"MAIL_CONFIGURATION_SET"`
@@ -34,6 +35,7 @@ type config struct {
 	AuditURL   string `env:"AUDIT_URL"`
 	DocsURL    string `env:"DOCS_URL"`
 	SupportURL string `env:"SUPPORT_URL"`
+	AccountURL string `env:"ACCOUNT_URL"`
 }
 
 func main() { function.Main(run) }
@@ -51,12 +53,13 @@ func run(ctx context.Context, environment map[string]string) error {
 	// Mails show the product's name; the address alone is what SES checks.
 	from := (&mail.Address{Name: c.Product, Address: c.From}).String()
 	courier := &notice.Courier{
-		Debts:   &notice.LedgerDebts{Client: client, Ledger: c.Ledger, Ephemera: c.Ephemera},
-		Rosters: &workspace.Store{Client: client, Table: c.Workspaces},
-		Sender:  &notice.SES{Client: notice.NewSESClient(aws), From: from, ConfigurationSet: c.ConfigurationSet},
+		Debts:    &notice.LedgerDebts{Client: client, Ledger: c.Ledger, Ephemera: c.Ephemera},
+		Rosters:  &workspace.Store{Client: client, Table: c.Workspaces},
+		Profiles: &notice.AccountProfiles{Client: client, Table: c.Accounts},
+		Sender:   &notice.SES{Client: notice.NewSESClient(aws), From: from, ConfigurationSet: c.ConfigurationSet},
 		Brand: letter.Brand{
 			Product: c.Product, From: from,
-			TokensURL: c.TokensURL, AuditURL: c.AuditURL, DocsURL: c.DocsURL, SupportURL: c.SupportURL,
+			TokensURL: c.TokensURL, AuditURL: c.AuditURL, DocsURL: c.DocsURL, SupportURL: c.SupportURL, AccountURL: c.AccountURL,
 		},
 		Fallback: c.SecurityContact,
 		Metrics:  metrics.NewRecorder(os.Stdout, c.Stack),

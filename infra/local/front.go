@@ -33,6 +33,8 @@ var routes = []struct{ pattern, function string }{
 	{"/credentials/open", "connect"},
 	{"/credentials/session", "connect"},
 	{"/passwords/assess", "passwords"},
+	{"/users/", "mfa"},
+	{"/workspaces/{workspace}/second-factors", "mfa"},
 }
 
 // startFront opens the one address of everything.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
 
 	"safekeep/infra"
@@ -61,12 +62,13 @@ func (s *Stack) environment(f infra.Function) map[string]string {
 	// functions need no setting for a local run. The address behind them differs
 	// from process to process; that is how the proxy knows who calls.
 	maps.Copy(env, map[string]string{
-		"AWS_ACCESS_KEY_ID":                s.accessKey,
-		"AWS_SECRET_ACCESS_KEY":            secretKey,
-		"AWS_ENDPOINT_URL_DYNAMODB":        host.Backend + "/" + faults.DynamoDB,
-		"AWS_ENDPOINT_URL_SESV2":           host.Backend + "/" + faults.SES,
-		"AWS_ENDPOINT_URL_KMS":             host.Backend + "/" + faults.KMS,
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER": host.Backend + "/" + faults.SecretsManager,
+		"AWS_ACCESS_KEY_ID":                      s.accessKey,
+		"AWS_SECRET_ACCESS_KEY":                  secretKey,
+		"AWS_ENDPOINT_URL_DYNAMODB":              host.Backend + "/" + faults.DynamoDB,
+		"AWS_ENDPOINT_URL_SESV2":                 host.Backend + "/" + faults.SES,
+		"AWS_ENDPOINT_URL_KMS":                   host.Backend + "/" + faults.KMS,
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER":       host.Backend + "/" + faults.SecretsManager,
+		"AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2": host.Backend + "/" + faults.SMS,
 		// Any other service: a call must end here, and not in somebody's account.
 		"AWS_ENDPOINT_URL": host.Backend + "/aws",
 	})
@@ -75,6 +77,10 @@ func (s *Stack) environment(f infra.Function) map[string]string {
 	}
 	if _, ok := env["HIBP_URL"]; ok {
 		env["HIBP_URL"] = host.Backend + "/" + faults.Pwned
+	}
+	// Browsers take no IP address for the domain of a passkey.
+	if _, ok := env["PASSKEY_RP_ID"]; ok {
+		env["PASSKEY_RP_ID"], env["PASSKEY_ORIGINS"] = "localhost", strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
 	}
 	// Who has this setting goes by scheduled times, and here they may be any.
 	if _, ok := env["TIME_TRAVEL"]; ok {

@@ -17,6 +17,7 @@ func (s *Stack) localAPI() http.Handler {
 	mux.HandleFunc("GET /local/{$}", servePage)
 	mux.HandleFunc("GET /local/stack", s.serveStack)
 	mux.HandleFunc("GET /local/mail", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Outbox.Mails()) })
+	mux.HandleFunc("GET /local/sms", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Phones.Texts()) })
 	mux.HandleFunc("GET /local/codehosts/{host}/keys", func(w http.ResponseWriter, r *http.Request) {
 		if h := s.codeHost(r.PathValue("host")); h != nil {
 			h.ServeHTTP(w, r)
@@ -29,7 +30,7 @@ func (s *Stack) localAPI() http.Handler {
 	mux.HandleFunc("POST /local/snowflake", s.serveSnowflake)
 	mux.HandleFunc("/local/", notFound)
 	demonstration := web.Demonstration()
-	for _, path := range []string{"/local/password", "/local/password-meter.js", "/local/password-page.js"} {
+	for _, path := range []string{"/local/password", "/local/password-meter.js", "/local/password-page.js", "/local/passkeys", "/local/passkeys.js"} {
 		mux.Handle("GET "+path, demonstration)
 	}
 	return mux

@@ -55,4 +55,6 @@ const (
 	mailFrom        = "security@acme.example"
 	securityContact = "security@company.example"
 	githubSecret    = "safekeep/github-token"
+	smsSecret       = "safekeep/sms"
+	smsOrigination  = "arn:aws:sms-voice:us-east-1:000000000000:phone-number/phone-local"
 )

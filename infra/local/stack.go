@@ -36,6 +36,7 @@ import (
 	"safekeep/infra/local/pump"
 	"safekeep/infra/local/secrets"
 	"safekeep/shared/password/pwnedtest"
+	"safekeep/shared/sms/smstest"
 	"safekeep/shared/snowflake/snowflaketest"
 )
 
@@ -56,6 +57,8 @@ type Stack struct {
 	Snowflake *snowflaketest.Server
 	// Pwned knows the passwords that were breached.
 	Pwned *pwnedtest.Double
+	// Phones are where text messages end up.
+	Phones *smstest.Server
 	// DynamoDB sees the stack's tables, past the fault proxy.
 	DynamoDB *dynamodb.Client
 	// Endpoint and Credentials are what DynamoDB was made from.
@@ -83,7 +86,7 @@ type Stack struct {
 // is an error that says which command mends it.
 func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	s := &Stack{
-		options: o, log: &serial{to: o.Log}, Secrets: &secrets.Vault{}, Pwned: pwnedtest.New(), functions: make(map[string]*host.Function),
+		options: o, log: &serial{to: o.Log}, Secrets: &secrets.Vault{}, Pwned: pwnedtest.New(), Phones: smstest.New(), functions: make(map[string]*host.Function),
 	}
 	defer func() {
 		if err != nil {

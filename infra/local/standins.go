@@ -1,6 +1,8 @@
 package local
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strings"
 
@@ -24,7 +26,11 @@ func (s *Stack) openStandIns() (err error) {
 	if s.Snowflake, err = openSnowflake(s.statePath("snowflake.jsonl"), !s.options.NoSeed); err != nil {
 		return err
 	}
+	// The same at every start, so that a code outlives a restart with kept tables.
+	sum := sha256.Sum256([]byte(smsSecret))
 	s.Secrets.Set(githubSecret, "github_pat_of_the_local_stack")
+	s.Secrets.Set(smsSecret, `{"hmac_current":"`+hex.EncodeToString(sum[:])+`"}`)
+	s.Phones.Originations = []string{smsOrigination}
 
 	if s.Faults, err = faults.New(); err != nil {
 		return err
@@ -34,6 +40,7 @@ func (s *Stack) openStandIns() (err error) {
 	s.Faults.Serve(faults.CodeHost, http.HandlerFunc(s.serveKeys))
 	s.Faults.Serve(faults.Snowflake, s.Snowflake)
 	s.Faults.Serve(faults.Pwned, s.Pwned)
+	s.Faults.Serve(faults.SMS, s.Phones)
 	for name, service := range s.options.Services {
 		s.Faults.Serve(name, service)
 	}

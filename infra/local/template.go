@@ -31,6 +31,10 @@ func (s *Stack) loadTemplate() error {
 		"GitHubKeysUrl":        keys + codehost.GitHub + "/keys",
 		"GitLabKeysUrl":        keys + codehost.GitLab + "/keys",
 		"GitHubTokenSecretArn": secrets.ARN(githubSecret),
+		"AccountUrl":           page + "#account",
+		"SmsSender":            "aws",
+		"SmsSecretArn":         secrets.ARN(smsSecret),
+		"SmsOriginationArn":    smsOrigination,
 	}
 	maps.Copy(parameters, s.options.Parameters)
 	template, err := infra.Load(s.options.Root, parameters)

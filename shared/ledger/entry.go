@@ -56,6 +56,16 @@ const (
 	CredentialKeyRetired      Kind = "credential.key_retired"      // the old key is gone from the warehouse, or left to its owner
 	CredentialRotationBlocked Kind = "credential.rotation_blocked" // the customer is to run SQL; owes a mail
 	CredentialRotationFailed  Kind = "credential.rotation_failed"  // owes a mail when it does not pass
+
+	// What happens to a user's second factors stands under user#<id> and owes a
+	// mail to the user there; copies that owe none stand under their workspaces.
+	MFAEnrolled          Kind = "mfa.enrolled"
+	MFARemoved           Kind = "mfa.removed"
+	MFAPhoneChanged      Kind = "mfa.phone_changed"
+	MFARecoveryCodesMade Kind = "mfa.recovery_codes_made"
+	MFARecoveryCodeUsed  Kind = "mfa.recovery_code_used"
+	MFAReset             Kind = "mfa.reset"   // an admin took everything away
+	MFAFailing           Kind = "mfa.failing" // the right password, and no second factor to it, again and again
 )
 
 // Entry is one line of the story.

@@ -121,6 +121,7 @@ func letters() map[string]func(testing.TB) Mail {
 	all := variants()
 	maps.Copy(all, digests())
 	maps.Copy(all, rotations())
+	maps.Copy(all, accounts())
 	return all
 }
 

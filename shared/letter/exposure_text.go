@@ -65,7 +65,13 @@ func (t *text) alert(a *alert) {
 func (t *text) card(c card) {
 	const pad = "              " // "  Created by  "
 	t.wrap(fmt.Sprintf("  %-10s  ", "Name"), pad, c.Name)
-	for _, r := range c.Rows {
+	t.rows(c.Rows)
+}
+
+// rows are facts by themselves, or those of a card.
+func (t *text) rows(rows []row) {
+	const pad = "              "
+	for _, r := range rows {
 		t.wrap(fmt.Sprintf("  %-10s  ", r.Label), pad, r.Value)
 		t.address(pad, r.Address)
 	}

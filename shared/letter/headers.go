@@ -11,7 +11,7 @@ const (
 	referenceIDs    = 10  // a thread needs one id in common, not a thousand
 	headerValueLen  = 870 // SES v2 MessageHeader: value at most 870 characters
 	referenceIDPart = 80  // bytes of one token id; ours have 30
-	threadIDPart    = 128 // bytes of a workspace's id, the longest there is
+	threadIDPart    = 128 // bytes of a workspace's or user's id, the longest there are
 )
 
 // machineHeaders marks a mail as written by a machine (RFC 3834, and the header
@@ -56,6 +56,11 @@ func digestedThreads(domain, workspaceID string) []string {
 // rotatedThreads has one thread for all rotations of a credential.
 func rotatedThreads(domain, credentialID string) []string {
 	return thread(credentialID, "rotation", domain)
+}
+
+// accountThreads has one thread for all that happens to a user's account.
+func accountThreads(domain, user string) []string {
+	return thread(user, "account", domain)
 }
 
 // thread is the one thread of something, or none when it has no id. The id is

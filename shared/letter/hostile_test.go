@@ -194,7 +194,7 @@ func checkHTML(t *testing.T, page string) {
 }
 
 func allowedHref(href string) bool {
-	for _, own := range []string{"https://app.streamline.example/w/", "https://docs.streamline.example/tokens", "mailto:help@streamline.example"} {
+	for _, own := range []string{"https://app.streamline.example/w/", "https://app.streamline.example/u/", "https://docs.streamline.example/tokens", "mailto:help@streamline.example"} {
 		if strings.HasPrefix(href, own) {
 			return true
 		}

@@ -1,7 +1,8 @@
 // Package letter writes the mails that tell the people who run a workspace what
 // concerns its secrets: API tokens found in public (Exposed) and those that may
 // no longer be needed (Digested), and the rotation of a Snowflake key pair
-// (Rotated). It does not send them.
+// (Rotated). Users are told what concerns their own accounts (AccountChanged). It
+// does not send them.
 //
 // Writing is pure: the same facts give the same mail, byte for byte, so a mail
 // that is sent a second time after a crash is recognisably the same. All facts
@@ -24,6 +25,9 @@ type Brand struct {
 	// the percent-encoded workspace id. An empty or unusable address is left
 	// out; every sentence is complete without its link.
 	TokensURL, AuditURL, DocsURL, SupportURL string
+	// AccountURL is where users change their password and their second factors. In
+	// it "{user}" is replaced by the percent-encoded id of the user.
+	AccountURL string
 }
 
 // Recipient is one person a mail goes to.
@@ -54,6 +58,8 @@ var (
 	// ErrRotation is returned when it is not known how far a rotation has come,
 	// or what blocks it.
 	ErrRotation = errors.New("letter: unknown state of a rotation")
+	// ErrAccountEvent is returned when it is not known what happened to an account.
+	ErrAccountEvent = errors.New("letter: unknown event of an account")
 	// ErrSQL is returned for SQL that could not be copied out of a mail as it
 	// stands: an empty statement, characters that cannot be seen, an address, or
 	// more than a mail holds.

@@ -19,6 +19,7 @@ var (
 		AuditURL:   "https://app.streamline.example/w/{workspace}/audit",
 		DocsURL:    "https://docs.streamline.example/tokens",
 		SupportURL: "mailto:help@streamline.example",
+		AccountURL: "https://app.streamline.example/u/{user}/security",
 	}
 	owner    = Recipient{User: "u1", Email: "ada@acme.example", Role: "owner"}
 	fallback = Recipient{User: "security-contact", Email: "soc@streamline.example"}

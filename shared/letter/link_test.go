@@ -143,7 +143,7 @@ func TestBrandURL(t *testing.T) {
 		{"https://bad host/", "a", ""},
 	}
 	for _, tt := range tests {
-		if got := brandURL(tt.tmpl, tt.workspace); got != tt.want {
+		if got := brandURL(tt.tmpl, "{workspace}", tt.workspace); got != tt.want {
 			t.Errorf("brandURL(%q, %q) = %q, want %q", tt.tmpl, tt.workspace, got, tt.want)
 		}
 	}

@@ -6,8 +6,11 @@ import (
 	"strings"
 )
 
+// roleSelf is the role of a user who is written to about their own account.
+const roleSelf = "self"
+
 // occasion is what every letter begins from: who writes, to whom, and about
-// which workspace.
+// which workspace, if it is about one.
 type occasion struct {
 	Brand
 	domain                 string // of Brand.From
@@ -24,10 +27,10 @@ func newOccasion(b Brand, workspaceID, workspaceName string, to Recipient) (occa
 	if b.Product == "" {
 		b.Product = domain
 	}
-	b.TokensURL = brandURL(b.TokensURL, workspaceID)
-	b.AuditURL = brandURL(b.AuditURL, workspaceID)
-	b.DocsURL = brandURL(b.DocsURL, workspaceID)
-	b.SupportURL = brandURL(b.SupportURL, workspaceID)
+	for _, address := range []*string{&b.TokensURL, &b.AuditURL, &b.DocsURL, &b.SupportURL} {
+		*address = brandURL(*address, "{workspace}", workspaceID)
+	}
+	b.AccountURL = brandURL(b.AccountURL, "{user}", to.User)
 	o := occasion{Brand: b, domain: domain, workspaceID: tame(workspaceID, userRunes), workspace: tame(workspaceName, nameRunes), to: to}
 	if o.workspace == "" {
 		o.workspace = o.workspaceID
@@ -66,6 +69,8 @@ func (o *occasion) whom() string {
 		return fmt.Sprintf("You get this mail because you are an admin of the workspace %s on %s.", o.label(), o.Product)
 	case "":
 		return fmt.Sprintf("You get this mail as the security contact of %s, because the workspace %s has no owner or admin with a mail address.", o.Product, o.label())
+	case roleSelf:
+		return fmt.Sprintf("You get this mail because it is about your account at %s.", o.Product)
 	default:
 		return fmt.Sprintf("You get this mail because you help to run the workspace %s on %s.", o.label(), o.Product)
 	}
@@ -79,12 +84,13 @@ func (o *occasion) label() string {
 	return quoted(o.workspace) + " (" + o.workspaceID + ")"
 }
 
-// brandURL fills in the workspace and says whether the address may be a link.
-func brandURL(tmpl, workspaceID string) string {
+// brandURL fills an id in for its placeholder and says whether the address may be
+// a link.
+func brandURL(tmpl, placeholder, id string) string {
 	// QueryEscape is the strictest of the standard escapings, so the id stays
 	// one segment wherever the template puts it; only its "+" is wrong in a path.
-	id := strings.ReplaceAll(url.QueryEscape(workspaceID), "+", "%20")
-	s := strings.ReplaceAll(strings.TrimSpace(tmpl), "{workspace}", id)
+	id = strings.ReplaceAll(url.QueryEscape(id), "+", "%20")
+	s := strings.ReplaceAll(strings.TrimSpace(tmpl), placeholder, id)
 	u, err := url.Parse(s)
 	if err != nil {
 		return ""

@@ -1,5 +1,6 @@
 // Package notice delivers the mails that the ledger owes: what happened to the
-// API tokens of a workspace is told to the people who run it, once to each.
+// API tokens of a workspace is told to the people who run it, and what happened
+// to an account to the user whose it is, once to each.
 // What the mails say is package letter's.
 package notice
 
@@ -15,8 +16,8 @@ import (
 	"safekeep/shared/workspace"
 )
 
-// Courier pays the ledger's debts: it tells the admins of a workspace what the
-// entries that owe a mail say.
+// Courier pays the ledger's debts: it tells the admins of a workspace, or a user,
+// what the entries that owe a mail say.
 //
 // It is driven by the ledger's stream, and on a schedule works off whatever
 // still stands in the index of debts, so that an outage heals itself. Several
@@ -28,10 +29,12 @@ import (
 type Courier struct {
 	Debts   Debts
 	Rosters Rosters
-	Sender  Sender
-	Brand   letter.Brand
+	// Profiles are the addresses of users for what concerns their own accounts.
+	Profiles Profiles
+	Sender   Sender
+	Brand    letter.Brand
 	// Fallback is the stack's security contact: it is told what a workspace
-	// without a reachable admin cannot be told.
+	// without a reachable admin cannot be told, and nothing about an account.
 	Fallback string
 	Metrics  *metrics.Recorder
 	Now      func() time.Time
@@ -86,19 +89,23 @@ func retryAfter(n int) time.Duration {
 	return min(time.Minute<<min(n-4, 10), time.Hour)
 }
 
-// settle tells what entries of one workspace owe, each report's together, and
-// clears the debts of which everybody has been told. Mails that fail are no
-// error; an error means that the tables could not be read or written.
+// settle tells what entries of one workspace or of one user's account owe, each
+// report's together, and clears the debts of which everybody has been told. Mails
+// that fail are no error; an error means that the tables could not be read or
+// written.
 func (c *Courier) settle(ctx context.Context, workspace string, keys []Key) error {
 	debts, err := c.Debts.Entries(ctx, keys)
 	if err != nil || len(debts) == 0 {
 		return err
 	}
+	if user, ok := accountOf(workspace); ok {
+		return c.settleAccount(ctx, user, debts)
+	}
 	place, members, err := c.Rosters.Roster(ctx, workspace)
 	if err != nil {
 		return err
 	}
-	to := audience{place, members}
+	to := audience{place: place, members: members}
 	var errs []error
 	reports := map[string][]Key{}
 	for _, debt := range debts {
@@ -114,11 +121,16 @@ func (c *Courier) settle(ctx context.Context, workspace string, keys []Key) erro
 	return errors.Join(errs...)
 }
 
-// audience is a workspace and who is in it.
+// audience is a workspace and who is in it, or a user who is told about their own
+// account.
 type audience struct {
 	place   workspace.Workspace
 	members []workspace.Member
+	user    *letter.Recipient // nil of a workspace
 }
+
+// private says that nobody but the one user may be told.
+func (a audience) private() bool { return a.user != nil }
 
 // deliver tells one mail's entries to everybody who is to be told.
 func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[string]Delivery, entries []Debt) error {
@@ -133,7 +145,7 @@ func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[
 		return nil
 	}
 	done, lost := true, true
-	for _, recipient := range recipients(to.members) {
+	for _, recipient := range to.recipients() {
 		state, err := c.tell(ctx, at, recipient, stands[recipient.User], news)
 		if err != nil {
 			return err
@@ -141,7 +153,7 @@ func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[
 		done = done && (state == sent || state == undeliverable)
 		lost = lost && (state == refused || state == undeliverable)
 	}
-	if lost { // nobody is there, or nobody can be reached
+	if lost && !to.private() { // nobody is there, or nobody can be reached
 		contact := letter.Recipient{User: fallbackUser, Email: c.Fallback}
 		state, err := c.tell(ctx, at, contact, stands[fallbackUser], news)
 		if err != nil {
@@ -155,10 +167,13 @@ func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[
 	return c.Debts.Clear(ctx, at, entries)
 }
 
-// recipients are the owners and admins with an address, by user.
-func recipients(members []workspace.Member) []letter.Recipient {
+// recipients are the owners and admins with an address, by user, or the one user.
+func (a audience) recipients() []letter.Recipient {
+	if a.private() {
+		return []letter.Recipient{*a.user}
+	}
 	var to []letter.Recipient
-	for _, m := range members {
+	for _, m := range a.members {
 		if m.Told() {
 			to = append(to, letter.Recipient{User: m.User, Email: m.Email, Role: string(m.Role)})
 		}

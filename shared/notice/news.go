@@ -22,9 +22,19 @@ type news struct {
 }
 
 // newsOf reads what the entries tell, as it was when they were written: the
-// exposures of one report, one digest, or one rotation.
+// exposures of one report, one digest, one rotation, or one event of an account.
+// About an account only its user is told, and a user of nothing else.
 func (c *Courier) newsOf(entries []Debt, to audience) (news, error) {
 	id, name := entries[0].Workspace, to.place.Name // the place may never have been put
+	if first := entries[0]; to.private() {
+		event, err := accountEventOf(first, to.user.User)
+		if err != nil {
+			return news{}, err
+		}
+		return news{since: first.At, write: func(to letter.Recipient) (letter.Mail, error) {
+			return letter.AccountChanged(c.Brand, to, event)
+		}}, nil
+	}
 	emails := emailsOf(to.members)
 	if first := entries[0]; first.Kind == ledger.HygieneDigested && len(entries) == 1 {
 		digest, err := digestOf(first, emails)

@@ -30,6 +30,10 @@ func (a *Assessor) measure(q Question, found Assessment, told Verdict, took time
 	if found.Breached != nil {
 		values = append(values, metrics.Value{Name: "PasswordsBreached", Unit: metrics.Count, Value: oneIf(*found.Breached)})
 	}
+	// What people end up with: the figure that guidance is to raise.
+	if told != Block {
+		values = append(values, metrics.Value{Name: "PasswordScoreAccepted", Unit: metrics.Count, Value: float64(found.Score)})
+	}
 	a.Metrics.Record(now, values, [2]string{"Event", string(q.Event)}, [2]string{"Variant", string(q.Variant)})
 }
 

@@ -23,6 +23,7 @@ const (
 	CodeHost       = "codehost"
 	Snowflake      = "snowflake"
 	Pwned          = "pwned"
+	SMS            = "sms"
 )
 
 // A Call is one request of a function to a service.

@@ -252,6 +252,13 @@ func TestSampleEvents(t *testing.T) {
 		"connect-open":         `"statusCode":401`,
 		"connect-session":      `"statusCode":401`,
 		"rotate-schedule":      `"key_pairs":`,
+		"mfa-user":             `\"may_enrol\":true`,
+		"mfa-totp":             `\"qr_svg\"`,
+		"mfa-confirm":          `"statusCode":404`, // nothing was begun
+		"mfa-verify":           `"statusCode":404`, // of somebody without a second factor
+		"mfa-remove":           `"statusCode":404`,
+		"mfa-reset":            `"statusCode":404`,
+		"mfa-unsigned":         `"statusCode":403`,
 		"passwords-assess":     `\"score\":4`,
 		"passwords-typing":     `\"verdict\":\"block\"`,
 		"passwords-unsigned":   `"statusCode":403`,

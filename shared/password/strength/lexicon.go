@@ -56,57 +56,61 @@ func (l *lexicon) word(name uint32) listed {
 }
 
 func newLexicon() *lexicon {
-	l := &lexicon{letters: 1}
+	l := &lexicon{letters: 1, starts: make([]uint32, alphabet*alphabet*alphabet+1)}
 	count := 0
 	for from, name := range lists {
 		l.lists[from] = frequency.FrequencyLists[name] // none for the user's own words
 		count += len(l.lists[from])
-		for _, w := range l.lists[from] {
-			for i := range min(len(w), leading) {
-				if l.letter[w[i]] == 0 {
-					l.letter[w[i]] = uint16(l.letters)
-					l.letters++
-				}
-			}
+	}
+	// The words themselves are read once, which is most of the time that it takes:
+	// they are counted by their beginning, then put where the count says.
+	beginnings := make([]uint32, 0, count)
+	for _, words := range l.lists {
+		for _, w := range words {
+			start := l.startOf(w)
+			beginnings = append(beginnings, uint32(start))
+			l.starts[start+1]++
 		}
 	}
-	// Words are counted by their beginning, then put where the count says.
-	l.starts = make([]uint32, l.letters*l.letters*l.letters+1)
-	each := func(do func(start int, name uint32)) {
-		for from, words := range l.lists {
-			for i, w := range words {
-				do(l.startOf(w), uint32(from)<<placeBits|uint32(i))
-			}
-		}
-	}
-	each(func(start int, _ uint32) { l.starts[start+1]++ })
 	for i := 1; i < len(l.starts); i++ {
 		l.starts[i] += l.starts[i-1]
 	}
 	l.words = make([]uint32, count)
-	next := append([]uint32(nil), l.starts...)
-	each(func(start int, name uint32) {
-		l.words[next[start]] = name
-		next[start]++
-	})
+	next, at := append([]uint32(nil), l.starts...), 0
+	for from, words := range l.lists {
+		for i := range words {
+			start := beginnings[at]
+			l.words[next[start]] = uint32(from)<<placeBits | uint32(i)
+			next[start]++
+			at++
+		}
+	}
 	return l
 }
+
+// alphabet is more than the characters that the lists' words begin with, and one
+// for "none".
+const alphabet = 64
 
 // leading is how many letters make a beginning.
 const leading = 3
 
 // startOf numbers the first three letters of a word; one of fewer letters has
-// a number of its own.
+// a number of its own. Characters are numbered as they come.
 func (l *lexicon) startOf(w string) int {
 	var c [leading]uint16
 	for i := range min(len(w), leading) {
+		if l.letter[w[i]] == 0 {
+			l.letter[w[i]] = uint16(l.letters)
+			l.letters++
+		}
 		c[i] = l.letter[w[i]]
 	}
 	return l.start(c[0], c[1], c[2])
 }
 
 func (l *lexicon) start(a, b, c uint16) int {
-	return (int(a)*l.letters+int(b))*l.letters + int(c)
+	return (int(a)*alphabet+int(b))*alphabet + int(c)
 }
 
 // under returns the names of the words that begin so.

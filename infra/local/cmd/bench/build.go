@@ -17,18 +17,19 @@ import (
 var programs = map[string]map[string]string{
 	"ours": {
 		"alerts": "functions/alerts", "authorizer": "functions/authorizer", "connect": "functions/connect", "credentials": "functions/credentials",
-		"introspect": "functions/introspect", "notify": "functions/notify", "passwords": "functions/passwords", "rotate": "functions/rotate",
+		"introspect": "functions/introspect", "mfa": "functions/mfa", "notify": "functions/notify", "passwords": "functions/passwords", "rotate": "functions/rotate",
 		"sweep": "functions/sweep", "tokens": "functions/tokens", "workspaces": "functions/workspaces",
 	},
 	"floor": {
 		"alerts": "infra/local/floor/alerts", "introspect": "infra/local/floor/introspect", "connect": "infra/local/floor/connect",
+		"mfa": "infra/local/floor/mfa",
 		// These set the scene.
 		"credentials": "functions/credentials", "workspaces": "functions/workspaces",
 	},
 	"hello": {
 		"alerts": "infra/local/floor/hello/alerts", "notify": "infra/local/floor/hello/notify", "sweep": "infra/local/floor/hello/sweep",
-		"passwords": "infra/local/floor/hello/passwords",
-		"connect":   "infra/local/floor/hello/vault", "credentials": "infra/local/floor/hello/vault", "rotate": "infra/local/floor/hello/vault",
+		"passwords": "infra/local/floor/hello/passwords", "mfa": "infra/local/floor/hello/mfa",
+		"connect": "infra/local/floor/hello/vault", "credentials": "infra/local/floor/hello/vault", "rotate": "infra/local/floor/hello/vault",
 		"authorizer": "infra/local/floor/hello/api",
 		"introspect": "infra/local/floor/hello/api", "tokens": "infra/local/floor/hello/api", "workspaces": "infra/local/floor/hello/api",
 	},

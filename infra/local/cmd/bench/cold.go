@@ -23,6 +23,7 @@ var firsts = map[string]any{
 	"connect":     request(http.MethodPost, "/credentials/open", "", nil),
 	"credentials": request(http.MethodGet, "/nothing/here", "", nil),
 	"introspect":  request(http.MethodPost, "/tokens/introspect", "", nil),
+	"mfa":         request(http.MethodGet, "/nothing/here", "", nil),
 	"passwords":   request(http.MethodGet, "/nothing/here", "", nil),
 	"tokens":      request(http.MethodGet, "/nothing/here", "", nil),
 	"workspaces":  request(http.MethodGet, "/nothing/here", "", nil),

@@ -1,0 +1,34 @@
+package notice
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"safekeep/shared/dynamo"
+)
+
+// AccountProfiles is Profiles on the Accounts table. It asks for the attribute
+// email of a user's item "profile" and for nothing else, so that its permission
+// can be as narrow: the table holds second factors, too.
+type AccountProfiles struct {
+	Client *dynamodb.Client
+	Table  string
+}
+
+// Email implements Profiles.
+func (p *AccountProfiles) Email(ctx context.Context, user string) (string, error) {
+	if user == "" {
+		return "", nil // nobody's, and no key may be empty
+	}
+	out, err := p.Client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &p.Table, Key: dynamo.Item{"user": dynamo.S(user), "item": dynamo.S("profile")},
+		ProjectionExpression: aws.String("email"), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the address of user %s: %w", user, err)
+	}
+	return dynamo.Text(out.Item, "email"), nil
+}
