@@ -96,6 +96,7 @@ dynamodb:GetItem table/Workspaces
 dynamodb:PutItem table/Credentials
 dynamodb:PutItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys lease#rotate#*
 dynamodb:PutItem table/Ledger
+dynamodb:Query table/Credentials
 dynamodb:Scan table/Credentials
 kms:Decrypt key/VaultKey if ` + sealed + `
 kms:GenerateDataKey key/VaultKey if ` + sealed + `

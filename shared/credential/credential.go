@@ -106,6 +106,8 @@ type ChangeDetail struct {
 	// Account and User say where the key signs in, of a rotation.
 	Account string `json:"account,omitempty"`
 	User    string `json:"user,omitempty"`
+	// Retires says that the replaced key will be removed from the warehouse.
+	Retires bool `json:"retires,omitempty"`
 }
 
 func detailOf(c Credential, v Version) ChangeDetail {

@@ -33,6 +33,7 @@ func (s *Store) Replace(ctx context.Context, c Credential, next Version, actor s
 	// A rotation under way was of the key that has just been replaced. What it left
 	// in the warehouse is known as made here, and its slot may be used again.
 	c.Rotation.Step, c.Rotation.Old, c.Rotation.Trouble, c.Rotation.Slot = Idle, "", Trouble{}, ""
+	c.Rotation.Planned = ""
 	c.Rotation.RetireAt, c.Rotation.RotatedAt = time.Time{}, time.Time{}
 	c.Rotation.noteReplaced(before.Fingerprint, next.CreatedAt.Add(s.Grace))
 	c.Numbers, c.UpdatedAt = max(c.Numbers, next.Number), next.CreatedAt

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,6 +26,8 @@ func (s *Store) Promote(ctx context.Context, c Credential, tried Connection, ove
 	place := c.Current.Place()
 	detail.Account, detail.User = place.Account, place.User
 	owed := c.Rotation.Trouble.Told // who was written to hears how it ended
+	detail.Retires = c.Rotation.Removes(before.Fingerprint) && c.Rotation.Trouble.Reason != NoPrivilege
+	c.Rotation.Slot, c.Rotation.Planned = c.Rotation.Planned, ""
 	c.Rotation.Step, c.Rotation.Trouble, c.Rotation.RotatedAt = Idle, Trouble{}, at
 	var others []types.TransactWriteItem
 	if len(before.Sealed) > 0 {
@@ -105,4 +108,40 @@ func (s *Store) EachKeyPair(ctx context.Context, yield func(Credential) error) e
 		}
 	}
 	return nil
+}
+
+// OtherKeys returns the fingerprints of the keys that other credentials of a
+// workspace sign in with as the same user of Snowflake: in use, awaited, or replaced
+// and still given out.
+func (s *Store) OtherKeys(ctx context.Context, c Credential, now time.Time) (map[string]bool, error) {
+	own, keys := c.Current.Place().Whereabouts(), map[string]bool{}
+	note := func(v Version) {
+		if v.Fingerprint != "" && v.Place().Whereabouts() == own && (v.Until.IsZero() || now.Before(v.Until)) {
+			keys[v.Fingerprint] = true
+		}
+	}
+	pages := dynamodb.NewQueryPaginator(s.Client, &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("workspace = :w"),
+		ProjectionExpression: aws.String("credential, #settings, fingerprint, #until, #current.#settings, #current.fingerprint, pending.#settings, pending.fingerprint"),
+		ExpressionAttributeNames: map[string]string{
+			"#current": "current", "#settings": "settings", "#until": "until",
+		},
+		ExpressionAttributeValues: dynamo.Item{":w": dynamo.S(c.Workspace)},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("looking for the keys of other credentials: %w", err)
+		}
+		for _, item := range page.Items {
+			if name := dynamo.Text(item, "credential"); name == c.ID || strings.HasPrefix(name, versionKey(c.ID, 0)[:len(c.ID)+3]) {
+				continue
+			}
+			other := decode(item)
+			note(other.Current)
+			note(other.Pending)
+			note(decodeVersion(item)) // of one that was replaced
+		}
+	}
+	return keys, nil
 }

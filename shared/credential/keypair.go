@@ -71,6 +71,7 @@ func (s *Service) makeKeyPair(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return unavailable(err)
 		}
+		c.Rotation.Planned = c.slotFor()
 		c, err = s.Store.Await(r.Context(), c, next, actor)
 		if errors.Is(err, ErrRaced) {
 			if c, err = s.named(r); err != nil {
@@ -91,15 +92,21 @@ func (s *Service) keyPairOf(c Credential, public *rsa.PublicKey) keyPair {
 	if user == "" {
 		user = snowflake.NameOf(c.Pending.Place().User)
 	}
-	slot := snowflake.Slot1
-	if c.Current.Fingerprint != "" { // the key in use most likely stands in the first
-		slot = snowflake.Slot2
-	}
-	if c.Rotation.Slot != "" {
-		slot = c.Rotation.Slot.Other()
-	}
 	return keyPair{
 		credentialView: s.view(c), PublicKey: string(snowflake.MarshalPublicKey(public)),
-		SQL: snowflake.SetPublicKey(user, slot, public), CheckSQL: snowflake.DescribeUser(user),
+		SQL: snowflake.SetPublicKey(user, c.Rotation.Planned, public), CheckSQL: snowflake.DescribeUser(user),
+	}
+}
+
+// slotFor is the slot for a key that somebody else is to put in place: not that of
+// the key in use which, where it is not known, most likely is the first.
+func (c Credential) slotFor() snowflake.Slot {
+	switch {
+	case c.Rotation.Slot != "":
+		return c.Rotation.Slot.Other()
+	case c.Current.Fingerprint != "":
+		return snowflake.Slot2
+	default:
+		return snowflake.Slot1
 	}
 }

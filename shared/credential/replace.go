@@ -18,6 +18,9 @@ type replaceRequest struct {
 	Rotation *Policy         `json:"rotation"` // left out, it stays as it is
 }
 
+// errRetiring is for a key that would be in use and removed at the same time.
+var errRetiring = problem.Field("secret.private_key", "is the key that a rotation has replaced and is about to remove from Snowflake; make another one with POST …/keypair")
+
 // replace makes a new version of a credential. The one before can be opened by
 // its number until the grace is over.
 func (s *Service) replace(w http.ResponseWriter, r *http.Request) error {
@@ -63,6 +66,9 @@ func (s *Service) replace(w http.ResponseWriter, r *http.Request) error {
 		next, err := s.seal(ctx, c, c.Numbers+1, material, now)
 		if err != nil {
 			return err
+		}
+		if c.Rotation.Step == Retiring && next.Fingerprint == c.Rotation.Old && next.Fingerprint != "" && c.Rotation.Removes(next.Fingerprint) {
+			return errRetiring
 		}
 		c.Name, c.Connection = q.Name, connection
 		if connection.State != "" {

@@ -89,8 +89,10 @@ type Rotation struct {
 	// Old is the fingerprint of the key to be removed, from RetireAt on.
 	Old      string    `json:"old,omitempty"`
 	RetireAt time.Time `json:"retire_at,omitzero"`
-	// Slot is where the key in use was put, as far as known.
-	Slot snowflake.Slot `json:"slot,omitempty"`
+	// Slot is where the key in use stands, as far as known, and Planned where the
+	// awaited one was put, or where the SQL that was handed out puts it.
+	Slot    snowflake.Slot `json:"slot,omitempty"`
+	Planned snowflake.Slot `json:"planned,omitempty"`
 	// Trouble is what holds the rotation up.
 	Trouble Trouble `json:"trouble,omitzero"`
 	// Made are the keys that were made here, the latest last. Only these may be
@@ -116,6 +118,10 @@ const (
 	Failing TroubleState = "failing"
 )
 
+// NoPrivilege is the reason of a rotation that waits because we may not change the
+// user.
+const NoPrivilege = "no_privilege"
+
 // Trouble is what holds a rotation up; the zero Trouble is none.
 type Trouble struct {
 	State       TroubleState `json:"state"`
@@ -133,7 +139,7 @@ type Trouble struct {
 
 // maxMade is how many keys are remembered. A key is forgotten long after it has
 // gone from the warehouse.
-const maxMade = 20
+const maxMade = 100
 
 // noteMade remembers a key as made here.
 func (r *Rotation) noteMade(fingerprint string) {
@@ -168,6 +174,12 @@ func (c Credential) Spare(fingerprint string, now time.Time) bool {
 	return slices.ContainsFunc(c.Rotation.Made, func(k MadeKey) bool {
 		return k.Fingerprint == fingerprint && !now.Before(k.Until)
 	})
+}
+
+// Removes says whether a key may be removed from the warehouse when it has been
+// replaced: it was made here, or its owner allows it.
+func (r Rotation) Removes(fingerprint string) bool {
+	return r.MadeHere(fingerprint) || r.Policy.RetiresSupplied()
 }
 
 // HasKeyPair says whether there is a key in use that can be rotated.

@@ -56,6 +56,7 @@ const (
 	CredentialKeyRetired      Kind = "credential.key_retired"      // the old key is gone from the warehouse, or left to its owner
 	CredentialRotationBlocked Kind = "credential.rotation_blocked" // the customer is to run SQL; owes a mail
 	CredentialRotationFailed  Kind = "credential.rotation_failed"  // owes a mail when it does not pass
+	CredentialRotationChanged Kind = "credential.rotation_changed" // how the key is to be rotated
 
 	// What happens to a user's second factors stands under user#<id> and owes a
 	// mail to the user there; copies that owe none stand under their workspaces.

@@ -24,6 +24,7 @@ type rotationDetail struct {
 	OldFingerprint string    `json:"old_fingerprint"`
 	Replaced       string    `json:"replaced"` // of one that was rotated, for OldFingerprint
 	Until          time.Time `json:"until"`
+	Retires        bool      `json:"retires"` // the replaced key will be removed
 	Reason         string    `json:"reason"`
 	Explanation    string    `json:"explanation"`
 	SQL            []string  `json:"sql"`
@@ -40,7 +41,10 @@ func rotationOf(e Debt) (letter.Rotation, error) {
 	}
 	switch e.Kind {
 	case ledger.CredentialRotated:
-		r.State, r.OldFingerprint, r.OldUntil = letter.RotationDone, d.Replaced, d.Until
+		r.State, r.OldFingerprint = letter.RotationDone, d.Replaced
+		if d.Retires {
+			r.OldUntil = d.Until
+		}
 	case ledger.CredentialRotationFailed:
 		r.State, r.Explanation, r.PresentRefused, r.Since = letter.RotationFailing, d.Explanation, d.PresentRefused, d.Since
 		if len(d.SQL) == 1 {

@@ -49,16 +49,6 @@ func (k userKeys) of(fingerprint string) (place, bool) {
 	return place{}, false
 }
 
-// pair returns the key pair of a name, without regard to its case.
-func (k userKeys) pair(name string) (place, bool) {
-	for _, p := range k.places {
-		if p.slot == "" && strings.EqualFold(p.pair, name) {
-			return p, true
-		}
-	}
-	return place{}, false
-}
-
 // slot returns the key in a slot, "" when it is empty.
 func (k userKeys) slot(slot snowflake.Slot) string {
 	for _, p := range k.places {
@@ -111,6 +101,11 @@ func (v *visit) look(ctx context.Context, key *rsa.PrivateKey, user string) (key
 			keys.places = append(keys.places, place{slot: slot, fingerprint: fingerprint(f)})
 		}
 	})
+	// The key in use has just signed in. Where it is not among those shown, not all
+	// are, and a slot that looks empty may not be.
+	if _, shown := keys.of(v.c.Current.Fingerprint); !shown {
+		keys.slots = false
+	}
 	return keys, nil
 }
 

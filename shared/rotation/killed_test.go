@@ -67,6 +67,10 @@ func (p *process) EachKeyPair(ctx context.Context, yield func(credential.Credent
 	return p.reader.Credentials.EachKeyPair(ctx, yield)
 }
 
+func (p *process) OtherKeys(ctx context.Context, c credential.Credential, now time.Time) (map[string]bool, error) {
+	return through(p, func() (map[string]bool, error) { return p.reader.Credentials.OtherKeys(ctx, c, now) })
+}
+
 func (p *process) Begin(ctx context.Context, c credential.Credential, next credential.Version, at time.Time, actor string) (credential.Credential, error) {
 	return through(p, func() (credential.Credential, error) { return p.reader.Credentials.Begin(ctx, c, next, at, actor) })
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"strings"
-	"time"
 
 	"safekeep/shared/credential"
 	"safekeep/shared/ledger"
@@ -22,10 +21,6 @@ type keyDetail struct {
 	By string `json:"by,omitempty"`
 }
 
-// margin is how long Snowflake keeps a key beyond the overlap when it is to let it
-// expire by itself: runs may fail for some days before anybody is in need.
-const margin = 72 * time.Hour
-
 // put puts the awaited key into a free place of the user's. The key in use signs
 // in for it.
 func (v *visit) put(ctx context.Context, next *rsa.PrivateKey) error {
@@ -40,18 +35,17 @@ func (v *visit) put(ctx context.Context, next *rsa.PrivateKey) error {
 	where, there := keys.of(v.c.Pending.Fingerprint)
 	if !there {
 		var sql string
-		if where, sql, err = v.choose(keys, user, &next.PublicKey); err != nil {
+		if where, sql, err = v.choose(ctx, keys, user, &next.PublicKey); err != nil {
 			return err
 		}
+		v.c.Rotation.Planned = where.slot
 		if _, err := v.ask(ctx, key, sql); isForbidden(err) {
-			return blocked("no_privilege", checkSQL(keys, user), sql)
+			return blocked(credential.NoPrivilege, checkSQL(keys, user), sql)
 		} else if err != nil {
 			return failingBy(err)
 		}
 	}
-	if where.slot != "" {
-		v.c.Rotation.Slot = where.slot
-	}
+	v.c.Rotation.Planned = where.slot
 	return v.advance(ctx, ledger.CredentialKeyPlaced, keyDetail{
 		Name: v.c.Name, Version: v.c.Pending.Number, Fingerprint: v.c.Pending.Fingerprint, Place: where.String(),
 	}, false)
@@ -77,46 +71,48 @@ func (v *visit) signIn(ctx context.Context) (*rsa.PrivateKey, string, error) {
 // choose finds a place for the new key, and the statement that puts it there. A
 // key of somebody else's is never in the way of it, and nor is one that connectors
 // may still hold.
-func (v *visit) choose(keys userKeys, user string, next *rsa.PublicKey) (place, string, error) {
+func (v *visit) choose(ctx context.Context, keys userKeys, user string, next *rsa.PublicKey) (place, string, error) {
 	if keys.named {
+		// A pair of its own for every key. Snowflake's ROTATE KEY PAIR would have the
+		// old key expire by a clock that runs whatever becomes of us.
 		name := v.pairName()
-		old, taken := keys.pair(name)
-		switch {
-		case !taken:
-			return place{pair: name}, snowflake.AddKeyPair(user, name, next), nil
-		case v.c.Rotation.MadeHere(old.fingerprint):
-			keep := v.c.Rotation.Policy.Overlap(v.rotator.Defaults) + margin
-			return place{pair: name}, snowflake.RotateKeyPair(user, name, next, keep), nil
-		}
-		name = fmt.Sprintf("%s_%d", name, v.c.Pending.Number) // somebody else's, or expired
 		return place{pair: name}, snowflake.AddKeyPair(user, name, next), nil
 	}
 	if !keys.slots {
-		slot := v.guess()
-		return place{}, "", blocked("no_privilege", snowflake.DescribeUser(user), snowflake.SetPublicKey(user, slot, next))
+		v.c.Rotation.Planned = v.guess()
+		return place{}, "", blocked(credential.NoPrivilege, snowflake.DescribeUser(user), snowflake.SetPublicKey(user, v.c.Rotation.Planned, next))
+	}
+	others, err := v.rotator.Credentials.OtherKeys(ctx, v.c, v.at)
+	if err != nil {
+		return place{}, "", err
 	}
 	var foreign []string
 	for _, slot := range []snowflake.Slot{snowflake.Slot1, snowflake.Slot2} {
 		if there := keys.slot(slot); there == "" || v.c.Spare(there, v.at) {
 			return place{slot: slot}, snowflake.SetPublicKey(user, slot, next), nil
-		} else if there != v.c.Current.Fingerprint {
+		} else if there != v.c.Current.Fingerprint && !others[there] { // which nobody could remove in good conscience
 			foreign = append(foreign, snowflake.UnsetPublicKey(user, slot))
 		}
 	}
 	return place{}, "", blocked("no_free_slot", snowflake.DescribeUser(user), foreign...)
 }
 
-// guess is the slot that is most likely free, where the slots cannot be seen.
+// guess is the slot that is most likely free, where the slots cannot be seen: the
+// one that was named before, so that SQL which was sent stays what is wanted.
 func (v *visit) guess() snowflake.Slot {
-	if v.c.Rotation.Slot != "" {
+	switch {
+	case v.c.Rotation.Planned != "":
+		return v.c.Rotation.Planned
+	case v.c.Rotation.Slot != "":
 		return v.c.Rotation.Slot.Other()
+	default:
+		return snowflake.Slot2
 	}
-	return snowflake.Slot2
 }
 
-// pairName is what the credential's own key pair is called in Snowflake.
+// pairName is what the awaited key is called in Snowflake.
 func (v *visit) pairName() string {
-	return "SAFEKEEP_" + strings.ToUpper(strings.ReplaceAll(v.c.ID, "-", ""))
+	return fmt.Sprintf("SAFEKEEP_%s_%d", strings.ToUpper(strings.ReplaceAll(v.c.ID, "-", "")), v.c.Pending.Number)
 }
 
 // checkSQL shows an admin the keys before anything is changed.

@@ -40,6 +40,9 @@ import (
 type Credentials interface {
 	Get(ctx context.Context, workspace, id string) (credential.Credential, error)
 	EachKeyPair(ctx context.Context, yield func(credential.Credential) error) error
+	// OtherKeys are the fingerprints of the keys that other credentials of the
+	// workspace sign in with as the same user.
+	OtherKeys(ctx context.Context, c credential.Credential, now time.Time) (map[string]bool, error)
 	Begin(ctx context.Context, c credential.Credential, next credential.Version, at time.Time, actor string) (credential.Credential, error)
 	Promote(ctx context.Context, c credential.Credential, tried credential.Connection, overlap time.Duration, actor string) (credential.Credential, error)
 	Advance(ctx context.Context, c credential.Credential, entry ledger.Entry) (credential.Credential, error)
@@ -128,7 +131,8 @@ func (r *Rotator) visit(ctx context.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
-	release, ok, err := r.Leases.Take(ctx, c.Current.Place().Principal(), now, now.Add(leaseTime))
+	user := c.Current.Place().Whereabouts()
+	release, ok, err := r.Leases.Take(ctx, user, now, now.Add(leaseTime))
 	if err != nil {
 		return err
 	}
@@ -145,8 +149,11 @@ func (r *Rotator) visit(ctx context.Context, v *visit) error {
 	if !v.c.HasKeyPair() {
 		return errNoKeyPair
 	}
-	if v.retireSupplied != nil { // kept with whatever is written next
-		v.c.Rotation.Policy.RetireSuppliedKey = v.retireSupplied
+	if v.c.Current.Place().Whereabouts() != user {
+		return errTaken
+	}
+	if err := v.keepPolicy(ctx); err != nil {
+		return err
 	}
 	err = v.run(ctx)
 	if errors.Is(err, credential.ErrRaced) {

@@ -56,8 +56,8 @@ func TestRotatesNamedKeyPairs(t *testing.T) {
 	w.run(90)
 	first := w.get().Current.Fingerprint
 	named := w.account.Keys("Loader").Named
-	pair := "SAFEKEEP_" + strings.ToUpper(strings.ReplaceAll(w.id, "-", ""))
-	if len(named) != 1 || named[0].Name != pair || named[0].Fingerprint != first {
+	pair := "SAFEKEEP_" + strings.ToUpper(strings.ReplaceAll(w.id, "-", "")) + "_"
+	if len(named) != 1 || named[0].Name != pair+"2" || !named[0].ExpiresAt.IsZero() || named[0].Fingerprint != first {
 		t.Fatalf("the key pairs are %+v", named)
 	}
 	// The customer's own key stays, and this role could not remove it.
@@ -72,9 +72,12 @@ func TestRotatesNamedKeyPairs(t *testing.T) {
 	if second == first || w.signsIn() != nil {
 		t.Errorf("the key in use is %s: %v", second, w.signsIn())
 	}
-	// Snowflake itself would keep the old one for a while; it goes when its overlap is over.
+	// Both sign in while the overlap lasts, however long nobody comes by.
+	if named := w.account.Keys("Loader").Named; len(named) != 2 || !named[0].ExpiresAt.IsZero() || !named[1].ExpiresAt.IsZero() {
+		t.Errorf("the key pairs are %+v", named)
+	}
 	w.run(1)
-	if named := w.account.Keys("Loader").Named; len(named) != 1 || named[0].Name != pair || named[0].Fingerprint != second {
+	if named := w.account.Keys("Loader").Named; len(named) != 1 || named[0].Name != pair+"3" || named[0].Fingerprint != second {
 		t.Errorf("the key pairs are %+v", named)
 	}
 	if c := w.get(); c.Rotation.Step != credential.Idle || c.Rotation.Trouble.State != "" {
@@ -116,7 +119,7 @@ func TestRetiresTheCustomersKeyWhenAllowed(t *testing.T) {
 		t.Errorf("%+v %v", c.Rotation, err)
 	}
 	w.wantKeys("", c.Current.Fingerprint)
-	w.wantStory("rotation_started", "key_placed", "rotated", "rotation_blocked*", "key_retired")
+	w.wantStory("rotation_started", "key_placed", "rotated", "rotation_blocked*", "rotation_changed", "key_retired")
 }
 
 // Without the right to alter the user, the admins get the very SQL; the rotation
@@ -259,4 +262,111 @@ func TestWhatIsDue(t *testing.T) {
 			t.Errorf("as of %s: %v, want %v", at, err, want)
 		}
 	}
+}
+
+// What a customer put in place without our help is known to stand where our SQL put
+// it: what we send them next never touches the key in use.
+func TestNeverNamesTheKeyInUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.admin(`REVOKE OWNERSHIP ON USER "Loader" FROM ROLE LOADER`)
+	for round, want := range [][2]string{
+		{`SET RSA_PUBLIC_KEY_2=`, `UNSET RSA_PUBLIC_KEY;`}, {`SET RSA_PUBLIC_KEY=`, `UNSET RSA_PUBLIC_KEY_2;`},
+	} {
+		for part, days := range []float64{90, 2} { // the new key, and the old one
+			w.run(days)
+			held := w.held()
+			if len(held.SQL) != 1 || !strings.Contains(held.SQL[0], want[part]) {
+				t.Fatalf("round %d, part %d: %+v", round, part, held)
+			}
+			w.admin(held.SQL[0])
+			w.run(1)
+			if err := w.signsIn(); err != nil {
+				t.Fatalf("after %s: %v", held.SQL[0], err)
+			}
+		}
+	}
+	if w.get().Current.Number != 3 {
+		t.Errorf("in use is version %d", w.get().Current.Number)
+	}
+}
+
+// A key that another credential of the same user signs in with is neither removed
+// nor named for removal.
+func TestSparesTheKeysOfOtherCredentials(t *testing.T) {
+	t.Parallel()
+	never := 0
+	w := newWorld(t, credential.Policy{RetireSuppliedKey: yes()})
+	first, second := w.id, w.keep(w.key, credential.Policy{IntervalDays: &never})
+	w.run(90)
+	w.run(1)
+	w.wantKeys(print(w.key), w.get().Current.Fingerprint)
+	w.wantStory("rotation_started", "key_placed", "rotated", "key_retired")
+	w.id = second
+	if err := w.signsIn(); err != nil {
+		t.Error("the other credential:", err)
+	}
+	if _, err := w.rotator.Rotate(t.Context(), "acme", second, credential.RotationRequest{Actor: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	if held := w.held(); held.Reason != "no_free_slot" || len(held.SQL) != 0 {
+		t.Errorf("held up: %+v", held)
+	}
+	w.id = first
+	if err := w.signsIn(); err != nil {
+		t.Error("the first credential:", err)
+	}
+}
+
+// A run that comes late gives the old key its whole overlap from when it switched,
+// and no run retires before the wall's clock says so.
+func TestLateRunKeepsTheOverlap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, credential.Policy{RetireSuppliedKey: yes()})
+	w.rotator.TimeTravel = false
+	at := noon.Add(90 * 24 * time.Hour)
+	w.clock = at.Add(23*time.Hour + 55*time.Minute)
+	run := func(scheduled time.Time) {
+		if _, err := w.rotator.Handle(t.Context(), rotation.Event{Scheduled: scheduled}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(at)
+	w.clock = at.Add(24*time.Hour + 5*time.Minute)
+	run(at.Add(24 * time.Hour))
+	w.wantKeys(print(w.key), w.get().Current.Fingerprint)
+	w.clock = at.Add(48 * time.Hour)
+	run(at.Add(48 * time.Hour))
+	w.wantKeys("", w.get().Current.Fingerprint)
+}
+
+// A key that stays with its owner does not end rotation: when the next one is due,
+// or asked for, it goes on without that key.
+func TestGoesOnPastAKeyThatStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account.SetNamedKeyPairs(true)
+	w.run(90)
+	w.run(1)
+	w.run(90)
+	w.run(1)
+	if c := w.get(); c.Current.Number != 3 || w.account.Keys("Loader").Slot1 != print(w.key) {
+		t.Errorf("in use is version %d, and Snowflake has %+v", c.Current.Number, w.account.Keys("Loader"))
+	}
+}
+
+// What somebody says about a key of their own is kept, whatever comes of the rest.
+func TestKeepsWhatIsSaidOfSuppliedKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(90)
+	w.clock = w.at
+	if _, err := w.rotator.Rotate(t.Context(), "acme", w.id, credential.RotationRequest{Actor: "ann", RetireSuppliedKey: yes()}); err == nil {
+		t.Error("rotated again while the overlap runs")
+	}
+	if !w.get().Rotation.Policy.RetiresSupplied() {
+		t.Error("the wish is lost")
+	}
+	w.run(1)
+	w.wantKeys("", w.get().Current.Fingerprint)
 }

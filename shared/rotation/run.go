@@ -100,6 +100,9 @@ func (r *Rotator) run(ctx context.Context, at time.Time) (Report, error) {
 			return ErrTime
 		}
 		group.Go(func() error {
+			if r.late(ctx) { // it may have waited for its turn
+				return nil
+			}
 			v, err := r.attend(ctx, c, at)
 			mu.Lock()
 			defer mu.Unlock()

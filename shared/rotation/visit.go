@@ -22,9 +22,20 @@ type visit struct {
 	// asked says that somebody wants it done now, due or not, and retireSupplied
 	// what they said about a key of the customer's own.
 	asked          bool
+	again          bool // asked for while the old key of the last one is still there
 	retireSupplied *bool
 	rotated        bool // a new key was put in use
 	made           bool // the awaited key was made in this visit, so Snowflake cannot know it
+}
+
+// keepPolicy keeps what somebody has said about a key of the customer's own, before
+// anything goes by it.
+func (v *visit) keepPolicy(ctx context.Context) error {
+	if v.retireSupplied == nil || *v.retireSupplied == v.c.Rotation.Policy.RetiresSupplied() {
+		return nil
+	}
+	v.c.Rotation.Policy.RetireSuppliedKey = v.retireSupplied
+	return v.advance(ctx, ledger.CredentialRotationChanged, v.c.Rotation.Policy, false)
 }
 
 // bits is the size of the keys that are made. It is the least that Snowflake takes
@@ -58,14 +69,14 @@ func (v *visit) step(ctx context.Context) (moved bool, err error) {
 		if v.asked && v.rotated {
 			return false, nil // done, as far as it goes today
 		}
-		if v.at.Before(v.c.Rotation.RetireAt) {
+		if v.present().Before(v.c.Rotation.RetireAt) {
 			if v.asked {
 				err = errOverlap
 			}
 			return false, err
 		}
-		// Whoever asks while the old key is still to go wants that.
-		v.asked = false
+		// Whoever asks while the old key is still to go wants that first.
+		v.asked, v.again = false, v.asked
 		return true, v.retire(ctx)
 	default:
 		if !v.asked && !v.due() {
@@ -73,6 +84,24 @@ func (v *visit) step(ctx context.Context) (moved bool, err error) {
 		}
 		return true, v.begin(ctx)
 	}
+}
+
+// present is the run's time but, where time does not travel, none that is still to
+// come: what was opened a moment ago must get through its overlap.
+func (v *visit) present() time.Time {
+	if now := v.rotator.Now().UTC(); !v.rotator.TimeTravel && now.Before(v.at) {
+		return now
+	}
+	return v.at
+}
+
+// switching is when a key is put in use, from which the overlap counts: by the
+// wall's clock where the run is late.
+func (v *visit) switching() time.Time {
+	if now := v.rotator.Now().UTC(); now.After(v.at) {
+		return now
+	}
+	return v.at
 }
 
 func (v *visit) due() bool {
@@ -167,7 +196,7 @@ const (
 // prove signs in with the awaited key and, when that works, puts it in use. Known
 // is false when Snowflake does not know the key.
 func (v *visit) prove(ctx context.Context, next *rsa.PrivateKey) (known bool, err error) {
-	tried, err := credential.Try(ctx, v.rotator.Snowflake, v.c.Pending, snowflake.Proof{Key: next}, v.at)
+	tried, err := credential.Try(ctx, v.rotator.Snowflake, v.c.Pending, snowflake.Proof{Key: next}, v.switching())
 	if err != nil {
 		return false, failing("unreachable", "", err)
 	}

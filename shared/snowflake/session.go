@@ -79,11 +79,12 @@ func (c *Client) SignIn(ctx context.Context, p Place, proof Proof) (Session, err
 	if err != nil {
 		return Session{}, err
 	}
-	if a.status == http.StatusNotFound || a.status == http.StatusForbidden {
+	var reply loginReply
+	readable := json.Unmarshal(a.body, &reply) == nil
+	if (a.status == http.StatusNotFound || a.status == http.StatusForbidden) && (!readable || reply.Code == "") {
 		return Session{}, refusalOfAccount() // there is no account at this address
 	}
-	var reply loginReply
-	if a.status != http.StatusOK || json.Unmarshal(a.body, &reply) != nil {
+	if !readable || a.status != http.StatusOK && reply.Code == "" {
 		return Session{}, fmt.Errorf("%w as it should (HTTP status %d)", ErrUnreachable, a.status)
 	}
 	if !reply.Success {

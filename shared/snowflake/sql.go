@@ -2,9 +2,7 @@ package snowflake
 
 import (
 	"crypto/rsa"
-	"fmt"
 	"strings"
-	"time"
 )
 
 // Slot is one of the two places that a Snowflake user has for public keys.
@@ -61,14 +59,6 @@ func DescribeUser(user string) string { return "DESC USER " + Identifier(user) +
 // USER … ADD KEY PAIR" in Snowflake's docs; accounts have it since July 2026.
 func AddKeyPair(user, name string, key *rsa.PublicKey) string {
 	return alter(user) + "ADD KEY PAIR " + Identifier(name) + " PUBLIC_KEY=" + literal(PublicKeyBody(key)) + ";"
-}
-
-// RotateKeyPair puts a public key in place of the one of that name, which
-// Snowflake keeps for so long, in whole hours, under a name that it makes up.
-// Source: "ALTER USER … ROTATE KEY PAIR".
-func RotateKeyPair(user, name string, key *rsa.PublicKey, keep time.Duration) string {
-	return alter(user) + "ROTATE KEY PAIR " + Identifier(name) + " PUBLIC_KEY=" + literal(PublicKeyBody(key)) +
-		fmt.Sprintf(" EXPIRE_ROTATED_KEY_PAIR_AFTER_HOURS=%d;", int64(keep/time.Hour))
 }
 
 // RemoveKeyPair removes a named key pair for good.

@@ -62,7 +62,7 @@ func (c *Client) Run(ctx context.Context, p Place, key *rsa.PrivateKey, sql stri
 		body := map[string]any{"statement": sql, "timeout": statementSeconds}
 		for name, value := range map[string]string{"role": p.Role, "warehouse": p.Warehouse} {
 			if value != "" {
-				body[name] = value
+				body[name] = exact(value)
 			}
 		}
 		request, err := newRequest(ctx, c.base(p.Account)+"/api/v2/statements?"+q.Encode(), "application/json", body)
@@ -85,7 +85,7 @@ func (c *Client) Run(ctx context.Context, p Place, key *rsa.PrivateKey, sql stri
 	switch {
 	case a.status == http.StatusOK && readable:
 		return rowsOf(reply), nil
-	case a.status == http.StatusUnauthorized && readable:
+	case (a.status == http.StatusUnauthorized || a.status == http.StatusBadRequest || a.status == http.StatusForbidden) && readable && reply.Code != "":
 		return Rows{}, explain(p, Proof{Key: key}, reply.Code, reply.Message, a.ahead)
 	case a.status == http.StatusUnprocessableEntity && readable:
 		return Rows{}, explainStatement(reply.Code, reply.State)
@@ -94,6 +94,15 @@ func (c *Client) Run(ctx context.Context, p Place, key *rsa.PrivateKey, sql stri
 	}
 	// 202 says that the statement is still at work; none of ours takes so long.
 	return Rows{}, fmt.Errorf("%w as it should (HTTP status %d)", ErrUnreachable, a.status)
+}
+
+// exact is a name as SHOW would show it, which is how this interface wants it: a
+// sign-in takes it as people write it.
+func exact(name string) string {
+	if inner, ok := strings.CutPrefix(name, `"`); ok {
+		return strings.ReplaceAll(strings.TrimSuffix(inner, `"`), `""`, `"`)
+	}
+	return strings.ToUpper(name)
 }
 
 func rowsOf(reply statementReply) Rows {

@@ -46,8 +46,15 @@ func signInToken(p Place, key *rsa.PrivateKey, now time.Time) (string, error) {
 	return signed.CompactSerialize()
 }
 
-// Principal names the user of an account as tokens do, ACCOUNT.LOGIN_NAME: however
-// the two are written, one user has one name.
+// Whereabouts names the user of an account in one spelling, whichever of those that
+// lead to the same host and user the settings have. A locator and the organization's
+// name of one account are two all the same: nobody here can know.
+func (p Place) Whereabouts() string {
+	host, _, _ := strings.Cut(hostLabel(p.Account), ".")
+	return host + "." + strings.ToUpper(p.User)
+}
+
+// Principal names the user of an account as tokens do, ACCOUNT.LOGIN_NAME.
 func (p Place) Principal() string { return accountClaim(p.Account) + "." + strings.ToUpper(p.User) }
 
 // accountClaim is an account as tokens name it: without region, cloud and
