@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -35,8 +36,8 @@ type reply struct {
 	Error  *struct{ Message string }
 }
 
-// startBrowser starts Chromium, which must be installed: a meter that nobody
-// tried in a browser is not known to work.
+// startBrowser starts Chromium, which must be installed: what nobody tried in a
+// browser is not known to work there.
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
 	path := ""
@@ -140,11 +141,22 @@ func (b *browser) call(t *testing.T, session, method string, params map[string]a
 type page struct {
 	*browser
 	session string
+	// story is an expression for what a test that fails may print of the page.
+	story string
 }
 
-// open opens an address in a new tab of a profile of its own and waits until its
-// scripts have run.
+// open opens the page with the meter in a new tab and waits until its scripts
+// have run.
 func (b *browser) open(t *testing.T, address string, width int, media ...string) *page {
+	t.Helper()
+	p := b.tab(t, width, media...)
+	p.story = shown
+	p.visit(t, address, `customElements.get("password-meter")`)
+	return p
+}
+
+// tab opens a new, empty tab of a profile of its own.
+func (b *browser) tab(t *testing.T, width int, media ...string) *page {
 	t.Helper()
 	var profile struct{ BrowserContextID string }
 	b.call(t, "", "Target.createBrowserContext", nil, &profile)
@@ -152,7 +164,7 @@ func (b *browser) open(t *testing.T, address string, width int, media ...string)
 	b.call(t, "", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": profile.BrowserContextID}, &target)
 	var attached struct{ SessionID string }
 	b.call(t, "", "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
-	p := &page{b, attached.SessionID}
+	p := &page{browser: b, session: attached.SessionID}
 	for _, domain := range []string{"Runtime", "Log", "Page"} {
 		p.do(t, domain+".enable", nil, nil)
 	}
@@ -163,9 +175,14 @@ func (b *browser) open(t *testing.T, address string, width int, media ...string)
 		features = append(features, map[string]string{"name": name, "value": value})
 	}
 	p.do(t, "Emulation.setEmulatedMedia", map[string]any{"features": features}, nil)
-	p.do(t, "Page.navigate", map[string]any{"url": address}, nil)
-	p.until(t, `document.readyState === "complete" && !!customElements.get("password-meter")`)
 	return p
+}
+
+// visit goes to an address and waits until an expression is true there.
+func (p *page) visit(t *testing.T, address, ready string) {
+	t.Helper()
+	p.do(t, "Page.navigate", map[string]any{"url": address}, nil)
+	p.until(t, fmt.Sprintf(`location.href === %q && document.readyState === "complete" && !!%s`, address, ready))
 }
 
 func (p *page) do(t *testing.T, method string, params map[string]any, result any) {
@@ -195,7 +212,7 @@ func (p *page) until(t *testing.T, expression string) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("never came true: %s\n%s", expression, p.value(t, shown))
+			t.Fatalf("never came true: %s\n%s", expression, p.value(t, p.story))
 		}
 	}
 }
@@ -214,9 +231,47 @@ func (p *page) press(t *testing.T, text string) {
 	}
 }
 
+// click clicks where a person would, so what is hidden or covered cannot be.
+func (p *page) click(t *testing.T, id string) {
+	t.Helper()
+	var at struct{ X, Y float64 }
+	text := p.value(t, fmt.Sprintf(`(() => {
+		const e = document.getElementById(%q);
+		e.scrollIntoView({block: "center"});
+		const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
+		return document.elementFromPoint(x, y) === e ? JSON.stringify({x, y}) : "";
+	})()`, id))
+	if json.Unmarshal([]byte(text), &at) != nil {
+		t.Fatalf("%s cannot be clicked", id)
+	}
+	for _, kind := range []string{"mousePressed", "mouseReleased"} {
+		p.do(t, "Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)
+	}
+}
+
 func (p *page) key(t *testing.T, name string, code int) {
 	t.Helper()
 	for _, kind := range []string{"rawKeyDown", "keyUp"} {
 		p.do(t, "Input.dispatchKeyEvent", map[string]any{"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": code}, nil)
+	}
+}
+
+// picture sees that the page is no wider than its window. With SCREENSHOTS set to
+// a folder it leaves a picture of it there.
+func (p *page) picture(t *testing.T, name string) {
+	t.Helper()
+	if got := p.value(t, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); got != "0" {
+		t.Errorf("%s: the page is %s px wider than the window", name, got)
+	}
+	folder := os.Getenv("SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	p.do(t, "Emulation.setScrollbarsHidden", map[string]any{"hidden": true}, nil)
+	p.value(t, `new Promise((done) => setTimeout(done, 400))`)
+	var shot struct{ Data []byte }
+	p.do(t, "Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true}, &shot)
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), shot.Data, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

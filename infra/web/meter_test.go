@@ -2,14 +2,11 @@ package web
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -310,8 +307,7 @@ func testAccess(t *testing.T, browser *browser) {
 	}
 }
 
-// testLooks sees that nothing is cut off or wider than the window. With
-// SCREENSHOTS set to a folder it leaves pictures there.
+// testLooks sees that nothing is cut off or wider than the window.
 func testLooks(t *testing.T, browser *browser) {
 	b := newBackend(t)
 	for _, c := range []struct {
@@ -335,21 +331,7 @@ func testLooks(t *testing.T, browser *browser) {
 			p.value(t, `document.getElementById("form").requestSubmit()`)
 			p.until(t, `document.getElementById("outcome").textContent !== ""`)
 		}
-		if got := p.value(t, `document.documentElement.scrollWidth - innerWidth`); got != "0" {
-			t.Errorf("%s: the page is %s px wider than the window", c.name, got)
-		}
-		if folder := os.Getenv("SCREENSHOTS"); folder != "" {
-			p.value(t, `new Promise((done) => setTimeout(done, 400))`)
-			var shot struct{ Data string }
-			p.do(t, "Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
-			picture, err := base64.StdEncoding.DecodeString(shot.Data)
-			if err == nil {
-				err = os.WriteFile(filepath.Join(folder, c.name+".png"), picture, 0o600)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
+		p.picture(t, c.name)
 	}
 }
 
