@@ -72,7 +72,7 @@ sms-voice:SendTextMessage pool/pool-acme`,
 	"notify": `
 dynamodb:BatchGetItem table/Ledger
 dynamodb:DescribeStream table/Ledger/stream/local
-dynamodb:GetItem table/Accounts if ForAllValues:StringEquals dynamodb:Attributes user,item,email; StringEqualsIfExists dynamodb:Select SPECIFIC_ATTRIBUTES
+dynamodb:GetItem table/Accounts if ForAllValues:StringEquals dynamodb:Attributes user,item,email,email_before,email_since; StringEqualsIfExists dynamodb:Select SPECIFIC_ATTRIBUTES
 dynamodb:GetItem table/Ephemera if ForAllValues:StringLike dynamodb:LeadingKeys mail#*
 dynamodb:GetRecords table/Ledger/stream/local
 dynamodb:GetShardIterator table/Ledger/stream/local

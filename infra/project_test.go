@@ -248,7 +248,7 @@ func TestChecksFindMistakes(t *testing.T) {
 		{"dashboard", observability, `"Event", "signup", "Variant", "guidance"`, `"Event", "sign-up", "Variant", "guidance"`, "looks at [Stack safekeep Event sign-up Variant guidance]"},
 		{"dashboard", observability, `"Event", "signup", "Variant", "guidance"`, `"Variant", "guidance", "Event", "signup"`, "looks at [Stack safekeep Variant guidance Event signup]"},
 		{"dashboard", observability, `, "${BreachCheckDown.Arn}"`, "", "BreachCheckDown is made or shown"},
-		{"permissions", root, "dynamodb:Attributes: [user, item, email]", "dynamodb:Attributes: [user, item, email, sealed]", "notify: unexpected dynamodb:GetItem table/Accounts"},
+		{"permissions", root, "dynamodb:Attributes: [user, item, email, email_before, email_since]", "dynamodb:Attributes: [user, item, email, email_before, email_since, sealed]", "notify: unexpected dynamodb:GetItem table/Accounts"},
 		{"permissions", root, "                  StringEqualsIfExists:\n                    dynamodb:Select: SPECIFIC_ATTRIBUTES\n", "", "notify: unexpected dynamodb:GetItem table/Accounts"},
 		{"permissions", root, "Action: [dynamodb:BatchGetItem, dynamodb:DeleteItem, dynamodb:PutItem, dynamodb:Query, dynamodb:UpdateItem]", "Action: [dynamodb:DeleteItem, dynamodb:PutItem, dynamodb:Query, dynamodb:Scan, dynamodb:UpdateItem]", "mfa: unexpected dynamodb:Scan table/Accounts"},
 		{"permissions", root, "Action: [kms:Decrypt, kms:Encrypt]", "Action: [kms:Decrypt, kms:Encrypt, kms:GenerateDataKey]", "mfa: unexpected kms:GenerateDataKey key/FactorKey"},

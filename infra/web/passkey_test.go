@@ -130,10 +130,10 @@ func testWrongPasskey(t *testing.T, browser *browser, f *factors) {
 		mine = c["privateKey"].(string)
 		c["privateKey"] = base64.StdEncoding.EncodeToString(otherKey(t))
 	})
-	p.clickFor(t, "sign-in", "Not signed in. This passkey is not the one that was enrolled. 4 more tries are left.")
+	p.clickFor(t, "sign-in", "Not signed in. This passkey is not the one that was enrolled.")
 	// A copy that was made before has counted less far.
 	p.alter(t, own, func(c map[string]any) { c["privateKey"], c["signCount"] = mine, 0 })
-	p.clickFor(t, "sign-in", "Not signed in. This passkey has signed less often than the one that was used before, so there may be a copy of it. 3 more tries are left.")
+	p.clickFor(t, "sign-in", "Not signed in. This passkey has signed less often than the one that was used before, so there may be a copy of it.")
 	p.unplug(t, own)
 	p.plug(t, true)
 	p.clickFor(t, "sign-in", "Not signed in. It was cancelled, took too long, or there is no passkey for it on this device. Nothing has changed; try again.")
@@ -267,7 +267,7 @@ func testHostileFactors(t *testing.T, browser *browser) {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	p := openPasskeys(t, browser, strings.Replace(server.URL, "127.0.0.1", "localhost", 1)+"/local/passkeys", "ann")
-	if got := p.value(t, shownAccount); !strings.Contains(got, "Authenticator app: <img") || !strings.Contains(got, "Until an admin resets the account") {
+	if got := p.value(t, shownAccount); !strings.Contains(got, "Authenticator app: <img") || !strings.Contains(got, "Until another factor takes its place") {
 		t.Errorf("%s", got)
 	}
 	p.clickFor(t, "add", "No passkey was added. This user has a second factor of another kind, and this page can ask for passkeys only.")

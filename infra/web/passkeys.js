@@ -141,7 +141,7 @@ async function signIn() {
   }
   const credential = await ceremony("get", optionsOf(found, "parseRequestOptionsFromJSON"));
   const verified = await call("POST", "/verify", { method: "passkey", credential });
-  if (!verified.ok) throw new Trouble(`${REASONS[verified.reason] ?? "The passkey was not accepted."} ${left(verified.tries_left)}`);
+  if (!verified.ok) throw new Trouble(REASONS[verified.reason] ?? "The passkey was not accepted.");
   proof = verified.proof;
   const until = new Date(verified.proof_expires_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   return `Signed in with the passkey. Until ${until} you can add another one.`;
@@ -155,8 +155,6 @@ const REASONS = {
   expired: "That took too long. Sign in again.",
   none: "This user has no passkey any more.",
 };
-
-const left = (tries) => tries === 1 ? "One more try is left." : `${tries > 0 ? tries : "No"} more tries are left.`;
 
 // say tells the person, and whoever has the page read out, what came of it.
 function say(text, failed = false) {
@@ -225,7 +223,7 @@ async function look() {
   byId("factors").replaceChildren(...(found.factors.length ? found.factors.map((f) => item(`${KINDS[f.kind] ?? f.kind}: ${f.hint}`,
     `Added ${at(f.enrolled_at)}, ${f.last_used_at ? `last used ${at(f.last_used_at)}` : "not used yet"}`)) : [item("None yet")]));
   byId("left").textContent = String(found.recovery_codes_left);
-  byId("locked").textContent = !found.locked_until ? "No" : found.locked_until.startsWith("9999") ? "Until an admin resets the account" : `Until ${at(found.locked_until)}`;
+  byId("locked").textContent = !found.locked_until ? "No" : found.locked_until.startsWith("9999") ? "Until another factor takes its place or an admin resets the account" : `Until ${at(found.locked_until)}`;
 }
 
 // forget drops what belongs to one user and one visit.

@@ -18,8 +18,8 @@ type Settlement struct {
 	Method Kind
 	Factor string // the id of the factor that was used; "" for a recovery code
 	At     time.Time
-	// Made and Step are of an app: the step is accepted of this enrolment alone,
-	// and none at or before it again.
+	// Made is the factor's, which must be in force still. Step is of an app: it is
+	// accepted of this enrolment alone, and none at or before it again.
 	Made string
 	Step int64
 	// Selector and Hash are of a recovery code, which this uses up.
@@ -58,13 +58,22 @@ func (s *Service) ready(c call, a Account, t attempt) Outcome {
 	if asked := a.Challenges[t.method]; t.method != TOTP && (!asked.live(c.now) || asked.For != f.Made) {
 		return Expired
 	}
+	// An answer to a challenge that another page's has taken the place of is late,
+	// not wrong: it neither spends the new one nor speaks against anybody.
+	if t.method == Passkey && answersOther(a.Challenges[Passkey].State, t.credential) {
+		return Expired
+	}
 	return Right
 }
 
-// reserve counts a try, or answers that the account is locked.
-func (s *Service) reserve(w http.ResponseWriter, c call, a Account) (Account, error) {
+// reserve counts a try by a method that is counted, or answers that it is locked.
+func (s *Service) reserve(w http.ResponseWriter, c call, a Account, method Kind) (Account, error) {
+	if !method.counted() {
+		return a, nil
+	}
 	for range maxRaces {
-		r, until := s.Limits.reserve(a.Tries, c.now)
+		r, until := s.Limits.reserve(a.tries(method), c.now)
+		r.Method = method
 		if !until.IsZero() {
 			return a, s.locked(w, c, until)
 		}
@@ -85,13 +94,13 @@ var errUnchecked = errors.New("an answer was not checked")
 // giveBack takes a try out of the count that was reserved for an answer which was
 // not looked at: an hour without KMS must not lock everybody out for a day. Should
 // it fail, the try stays counted.
-func (s *Service) giveBack(c call, err error) {
-	if !errors.Is(err, errUnchecked) {
+func (s *Service) giveBack(c call, method Kind, err error) {
+	if !method.counted() || !errors.Is(err, errUnchecked) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), time.Second)
 	defer cancel()
-	if err := s.Accounts.GiveBack(ctx, c.user); err != nil {
+	if err := s.Accounts.GiveBack(ctx, c.user, method); err != nil {
 		slog.WarnContext(ctx, "a try that was not checked stays counted", "error", err.Error())
 	}
 }
@@ -101,7 +110,7 @@ func (s *Service) locked(w http.ResponseWriter, c call, until time.Time) error {
 	s.Metrics.Add(c.now, "MfaLocked", 1)
 	text := fmt.Sprintf("There were too many wrong answers. Nothing is checked until %s, right or wrong.", until.Format(time.RFC3339))
 	if until.Equal(never) {
-		text = fmt.Sprintf("There were %d wrong answers in a row. Nothing is checked until an admin has reset this user's second factors.", HardStop)
+		text = fmt.Sprintf("There were %d wrong answers in a row. Nothing is checked until another factor or new recovery codes take the place of these, or an admin has reset this user's second factors.", HardStop)
 		until = c.now.Add(maxLock)
 	}
 	retryAfter(w, until, c.now)
@@ -176,7 +185,7 @@ func (s *Service) checkText(c call, a Account, t attempt) (Settlement, Outcome, 
 	case !ok:
 		return Settlement{}, Wrong, nil
 	}
-	return Settlement{Factor: f.ID, Challenge: asked.Made}, Right, nil
+	return Settlement{Factor: f.ID, Made: f.Made, Challenge: asked.Made}, Right, nil
 }
 
 // settle uses a right answer up and makes the proof that it is worth. Of several

@@ -62,17 +62,19 @@ func each(before, after map[Kind]*Pending, put func(Pending), drop func(Kind)) {
 // profile is the update of an account's profile, which makes a new one whole.
 func (s *Store) profile(before, after Account) *types.Update {
 	e := newExpression()
-	e.put("email", dynamo.S(after.Email))
+	e.address(after)
 	e.put("version", dynamo.N(after.Version))
 	if before.Version == 0 {
 		e.when("attribute_not_exists(" + e.name("version") + ")")
 	} else {
 		e.is("version", dynamo.N(before.Version))
 	}
-	// Only a reset has no tries after it. Any other change leaves them to those who
-	// count them.
-	if before.Version == 0 || after.Tries == (Tries{}) {
-		e.start()
+	// A change either sets tries back or leaves them to those who count them.
+	if before.Version == 0 || after.Tries != before.Tries {
+		e.start(counterOf(TOTP))
+	}
+	if before.Version == 0 || after.CodeTries != before.CodeTries {
+		e.start(counterOf(Recovery))
 	}
 	if parts := after.parts(); len(parts) > 0 {
 		e.put("parts", &types.AttributeValueMemberSS{Value: parts})
@@ -103,11 +105,26 @@ func (e *expression) totp(before, after Account) {
 	}
 }
 
-// start sets the counters of tries back.
-func (e *expression) start() {
+// address keeps where the mail goes, and where it went before. An account that has
+// had no factor yet has none.
+func (e *expression) address(a Account) {
+	if a.Email != "" {
+		e.put("email", dynamo.S(a.Email))
+	}
+	if a.Moved.Before == "" {
+		e.drop("email_before")
+		e.drop("email_since")
+		return
+	}
+	e.put("email_before", dynamo.S(a.Moved.Before))
+	e.put("email_since", dynamo.Time(a.Moved.Since))
+}
+
+// start sets the counters of tries back whose names begin so.
+func (e *expression) start(of string) {
 	zero := e.value(dynamo.N(0))
 	for _, name := range []string{"tries_window", "tries", "tries_before", "streak"} {
-		e.set = append(e.set, e.name(name)+" = "+zero)
+		e.set = append(e.set, e.name(of+name)+" = "+zero)
 	}
 }
 

@@ -64,13 +64,18 @@ func (a *Account) decode(item dynamo.Item) {
 // good as zero: an account that never failed has no tries.
 func (a *Account) decodeProfile(item dynamo.Item) {
 	a.Version, a.Email, a.Step = dynamo.Number(item, "version"), dynamo.Text(item, "email"), dynamo.Number(item, "last_step")
-	a.Tries = Tries{
-		Window: Window{
-			Number: dynamo.Number(item, "tries_window"), Count: int(dynamo.Number(item, "tries")), Before: int(dynamo.Number(item, "tries_before")),
-		},
-		Streak: int(dynamo.Number(item, "streak")), Last: dynamo.TimeOf(item, "tried_at"),
-	}
+	a.Moved = Moved{Before: dynamo.Text(item, "email_before"), Since: dynamo.TimeOf(item, "email_since")}
+	a.Tries, a.CodeTries = decodeTries(item, counterOf(TOTP)), decodeTries(item, counterOf(Recovery))
 	a.Proofs, a.Used = decodeTimes(item["proofs"]), decodeTimes(item["used"])
+}
+
+func decodeTries(item dynamo.Item, of string) Tries {
+	return Tries{
+		Window: Window{
+			Number: dynamo.Number(item, of+"tries_window"), Count: int(dynamo.Number(item, of+"tries")), Before: int(dynamo.Number(item, of+"tries_before")),
+		},
+		Streak: int(dynamo.Number(item, of+"streak")), Last: dynamo.TimeOf(item, of+"tried_at"),
+	}
 }
 
 func decodeTimes(v types.AttributeValue) map[string]time.Time {
@@ -132,7 +137,8 @@ func decodePending(kind string, item dynamo.Item) Pending {
 	proved, _ := item["proved"].(*types.AttributeValueMemberBOOL)
 	return Pending{
 		Kind: Kind(kind), Made: dynamo.Text(item, "made"), ExpiresAt: dynamo.TimeOf(item, "expires"), Hint: dynamo.Text(item, "hint"),
-		Sealed: bytesOf(item, "sealed"), State: dynamo.Text(item, "state"), For: dynamo.Text(item, "for"), Proved: proved != nil && proved.Value,
+		Sealed: bytesOf(item, "sealed"), State: dynamo.Text(item, "state"), For: dynamo.Text(item, "for"),
+		Email: dynamo.Text(item, "email"), Proved: proved != nil && proved.Value,
 	}
 }
 
@@ -142,6 +148,9 @@ const keptAfter = time.Hour
 
 func (p Pending) item(key dynamo.Item) dynamo.Item {
 	key["made"], key["hint"], key["state"], key["for"] = dynamo.S(p.Made), dynamo.S(p.Hint), dynamo.S(p.State), dynamo.S(p.For)
+	if p.Email != "" {
+		key["email"] = dynamo.S(p.Email)
+	}
 	key["expires"], key["purge_at"] = dynamo.Time(p.ExpiresAt), dynamo.N(p.ExpiresAt.Add(keptAfter).Unix())
 	key["proved"], key["answers"] = &types.AttributeValueMemberBOOL{Value: p.Proved}, dynamo.N(0)
 	if len(p.Sealed) > 0 {

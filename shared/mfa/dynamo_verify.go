@@ -13,36 +13,44 @@ import (
 	"safekeep/shared/ledger"
 )
 
+// counterOf begins the names of the attributes that count tries by a method.
+func counterOf(method Kind) string {
+	if method == Recovery {
+		return "recovery_"
+	}
+	return ""
+}
+
 // Reserve implements Accounts. Tries in the same window add up, so that a crowd
 // needs no second attempt; the first in a window sets it.
 func (s *Store) Reserve(ctx context.Context, user string, r Reservation) error {
-	e := newExpression()
+	e, of := newExpression(), counterOf(r.Method)
 	// The window and the tries before it are part of the condition, all in one item:
 	// whoever is still on its way from the window before meets it here.
-	e.is("tries_window", dynamo.N(r.Was.Number))
-	e.when(e.name("streak") + " < " + e.value(dynamo.N(HardStop)))
-	tries, one := e.name("tries"), e.value(dynamo.N(1))
+	e.is(of+"tries_window", dynamo.N(r.Was.Number))
+	e.when(e.name(of+"streak") + " < " + e.value(dynamo.N(HardStop)))
+	tries, one := e.name(of+"tries"), e.value(dynamo.N(1))
 	if r.Next.Number == r.Was.Number {
 		e.set = append(e.set, tries+" = "+tries+" + "+one)
 		e.when(tries + " < " + e.value(dynamo.N(int64(r.Room))))
 	} else {
 		e.when(tries + " = " + e.value(dynamo.N(int64(r.Was.Count))))
 		e.set = append(e.set, tries+" = "+one)
-		e.put("tries_window", dynamo.N(r.Next.Number))
-		e.put("tries_before", dynamo.N(int64(r.Next.Before)))
+		e.put(of+"tries_window", dynamo.N(r.Next.Number))
+		e.put(of+"tries_before", dynamo.N(int64(r.Next.Before)))
 	}
-	streak := e.name("streak")
+	streak := e.name(of + "streak")
 	e.set = append(e.set, streak+" = "+streak+" + "+one)
-	e.put("tried_at", dynamo.Time(r.Next.Last))
+	e.put(of+"tried_at", dynamo.Time(r.Next.Last))
 	return raced(dynamo.Update(ctx, s.Client, e.alone(&s.Table, s.key(user, profileItem))))
 }
 
 // GiveBack implements Accounts. A retry of the SDK's could give back two, and then
 // somebody has one try too many; that takes a lost answer in an outage of KMS.
-func (s *Store) GiveBack(ctx context.Context, user string) error {
-	e := newExpression()
+func (s *Store) GiveBack(ctx context.Context, user string, method Kind) error {
+	e, of := newExpression(), counterOf(method)
 	zero, one := e.value(dynamo.N(0)), e.value(dynamo.N(1))
-	for _, name := range []string{e.name("tries"), e.name("streak")} {
+	for _, name := range []string{e.name(of + "tries"), e.name(of + "streak")} {
 		e.set = append(e.set, name+" = "+name+" - "+one)
 		e.when(name + " > " + zero)
 	}
@@ -66,7 +74,9 @@ func (s *Store) Spend(ctx context.Context, user, item string, p Pending, most in
 // Settle implements Accounts. For an app it is one write of one item.
 func (s *Store) Settle(ctx context.Context, a Account, d Settlement, entries ...ledger.Entry) error {
 	e := newExpression()
-	e.start()
+	if d.Method.counted() {
+		e.start(counterOf(d.Method))
+	}
 	e.within("proofs", d.Proof, dynamo.Time(d.Until))
 	for _, name := range d.Stale {
 		e.drop("proofs", name)
@@ -91,6 +101,8 @@ func (s *Store) Settle(ctx context.Context, a Account, d Settlement, entries ...
 	case Passkey:
 		writes = append(writes, types.TransactWriteItem{Update: s.signed(a, d)}, s.answered(a, d))
 	case SMS:
+		// A challenge may outlive its phone: whoever removed that has not seen it.
+		e.when("contains(" + e.name("parts") + ", " + e.value(dynamo.S(d.Made)) + ")")
 		writes = append(writes, s.answered(a, d))
 	}
 	// An update would make an account of one that is gone.

@@ -2,6 +2,7 @@ package mfa
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,10 +50,11 @@ func (s *Service) begun(c call, email string, proof Secret) (Account, error) {
 // pend uses the proof and puts an enrolment aside, over one of its kind that was
 // begun before.
 func (s *Service) pend(c call, email string, proof Secret, p Pending) error {
+	p.Email = email
 	_, err := s.change(c, func(_ Account, after *Account) (event, error) {
 		var err error
 		p.Proved, err = after.authorize(proof, c.now)
-		after.Email, after.Enrolling[p.Kind] = email, &p
+		after.Enrolling[p.Kind] = &p
 		return event{}, err
 	})
 	return err
@@ -94,19 +96,41 @@ type confirmed struct {
 	Left  int      `json:"recovery_codes_left"`
 }
 
+// needsCodes says whether a factor that comes in force brings recovery codes.
+func (a Account) needsCodes() bool { return len(a.Factors) == 0 || a.Codes.Left() == 0 }
+
+// errCodeless says that a change needs recovery codes and none were made for it.
+var errCodeless = errors.New("the account has no recovery codes left")
+
 // finish puts a factor in force in the place of what was pending, with recovery
 // codes if the account has none. step is of an app's code.
-func (s *Service) finish(c call, p Pending, a Account, f Factor, step int64) (confirmed, error) {
+func (s *Service) finish(c call, p Pending, a Account, f Factor, step int64) (done confirmed, err error) {
 	f.Kind, f.Made, f.EnrolledAt = p.Kind, p.Made, c.now
 	var fresh Codes
 	var shown []Secret
-	if len(a.Factors) == 0 || a.Codes.Left() == 0 {
-		var err error
-		// Ten slow hashes: before the loop, not in it.
+	if a.needsCodes() {
+		// Ten slow hashes: before the change, which may be decided several times.
 		if fresh, shown, err = newCodes(s.Random, c.now); err != nil {
-			return confirmed{}, err
+			return done, err
 		}
 	}
+	done, err = s.enforce(c, p, f, step, fresh, shown)
+	if errors.Is(err, errCodeless) { // the last code was used meanwhile
+		if fresh, shown, err = newCodes(s.Random, c.now); err == nil {
+			done, err = s.enforce(c, p, f, step, fresh, shown)
+		}
+	}
+	if err == nil {
+		s.Metrics.Add(c.now, "MfaEnrolled", 1, [2]string{"Kind", string(f.Kind)})
+	}
+	return done, err
+}
+
+// enforce is the change of finish. Whether the codes that were made for it are
+// used is decided here, by the account as it is; it is errCodeless when they are
+// needed and there are none.
+func (s *Service) enforce(c call, p Pending, f Factor, step int64, fresh Codes, made []Secret) (confirmed, error) {
+	var shown []Secret
 	// What was pending when the answer was checked must be so still: a second
 	// enrolment begun meanwhile, or a reset, takes it away.
 	after, err := s.change(c, func(before Account, after *Account) (event, error) {
@@ -117,19 +141,23 @@ func (s *Service) finish(c call, p Pending, a Account, f Factor, step int64) (co
 		if err := now.allowed(before); err != nil {
 			return event{}, err
 		}
-		if len(before.Factors) > 0 && before.Codes.Left() > 0 {
-			shown = nil // somebody else has made some meanwhile, and shown them
+		shown = nil
+		if before.needsCodes() {
+			if made == nil {
+				return event{}, errCodeless
+			}
+			shown, after.Codes, after.CodeTries = made, fresh, Tries{}
 		}
-		if shown != nil {
-			after.Codes = fresh
-		}
-		delete(after.Enrolling, p.Kind)
+		after.unprove()
 		delete(after.Challenges, p.Kind) // a code on its way to an old phone
 		delete(after.Used, f.ID)
-		clear(after.Proofs) // they were about what the account was before
 		after.put(f)
+		after.move(p.Email, c.now)
 		if f.Kind == TOTP {
 			after.Step = step
+		}
+		if f.Kind != Passkey {
+			after.Tries = Tries{} // they were at what this replaces
 		}
 		if old, had := before.factor(f.ID); had && f.Kind == SMS {
 			return event{ledger.MFAPhoneChanged, phoneChangedDetail{f.Hint, old.Hint, len(shown)}}, nil
@@ -139,7 +167,6 @@ func (s *Service) finish(c call, p Pending, a Account, f Factor, step int64) (co
 	if err != nil {
 		return confirmed{}, err
 	}
-	s.Metrics.Add(c.now, "MfaEnrolled", 1, [2]string{"Kind", string(f.Kind)})
 	return confirmed{Codes: reveal(shown), Left: after.Codes.Left()}, nil
 }
 

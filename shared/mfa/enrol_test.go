@@ -7,8 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
+	"safekeep/shared/dynamo"
+	"safekeep/shared/mfa"
 	"safekeep/shared/workspace"
 )
 
@@ -215,6 +219,9 @@ func TestCopiesAreBounded(t *testing.T) {
 	if copies += len(w.told("acme")); copies != 50 {
 		t.Errorf("%d copies", copies)
 	}
+	if !strings.Contains(log.String(), "user=ann workspaces=61 shown=50") {
+		t.Error("it is not logged that some are not shown it")
+	}
 }
 
 // An admin's reset takes all of it away, and says so.
@@ -251,5 +258,65 @@ func TestReset(t *testing.T) {
 	}
 	if copies := w.told("acme"); len(copies) != 3 {
 		t.Errorf("the workspace's copy: %v", copies)
+	}
+}
+
+// The last recovery code is used while a factor comes in force: it comes with ten.
+func TestCodesRunOutMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own, codes := w.enrol("ann")
+	for _, code := range codes[1:] {
+		if got := w.verify("ann", "recovery", code); got["ok"] != true {
+			t.Fatalf("%v", got["reason"])
+		}
+	}
+	w.need(201, "POST", "/users/ann/sms", fields{"email": "ann@acme.example", "phone": phone, "proof": w.proof("ann", own)})
+	b := &between{Accounts: w.service.Accounts}
+	w.service.Accounts = b
+	b.write = func(mfa.Account) {
+		w.verify("ann", "recovery", codes[0])
+		bump(t, w, "ann") // and the write is raced
+	}
+	got := w.need(200, "POST", "/users/ann/sms/confirm", fields{"code": w.texts.code(phone)})
+	if got["recovery_codes_left"] != 10. || len(got["recovery_codes"].([]any)) != 10 {
+		t.Errorf("%v left", got["recovery_codes_left"])
+	}
+}
+
+// bump makes whoever has read an account before read it again.
+func bump(t *testing.T, w *world, user string) {
+	t.Helper()
+	if _, err := w.client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: aws.String(accounts), Key: dynamo.Item{"user": dynamo.S(user), "item": dynamo.S("profile")},
+		UpdateExpression: aws.String("ADD version :one"), ExpressionAttributeValues: dynamo.Item{":one": dynamo.N(1)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An account whose profile or factor is gone from the table is mended by a reset,
+// which tells of whatever there was.
+func TestResetMends(t *testing.T) {
+	t.Parallel()
+	for gone, want := range map[string]string{"profile": `{"factors":["totp"],`, "factor#totp": `{"factors":[],`} {
+		t.Run(gone, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.enrol("ann")
+			if _, err := w.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+				TableName: aws.String(accounts), Key: dynamo.Item{"user": dynamo.S("ann"), "item": dynamo.S(gone)},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			w.need(503, "GET", "/users/ann", nil)
+			if got := w.call("POST", "/users/ann/reset", fields{"reason": "torn"}); got.status != 204 {
+				t.Fatalf("a reset: %d", got.status)
+			}
+			if told := w.told("user#ann"); len(told) != 2 || !strings.Contains(told[1], want) {
+				t.Errorf("told: %v", told)
+			}
+			w.enrol("ann")
+		})
 	}
 }

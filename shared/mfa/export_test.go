@@ -34,7 +34,7 @@ func (c Codes) Find(text string) (Code, bool) {
 
 // Add remembers a failure, and returns whether it is to be told and how many.
 func (v Vigilance) Add(w Watch, f Failure) (Watch, int, int) {
-	w, news := v.add(w, f, false)
+	w, news := v.add(w, f, 0)
 	if news == nil {
 		return w, 0, 0
 	}

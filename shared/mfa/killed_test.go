@@ -1,140 +1,15 @@
 package mfa_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"safekeep/shared/ledger"
-	"safekeep/shared/mfa"
-	"safekeep/shared/sms"
 	"safekeep/shared/web"
 	"safekeep/shared/workspace"
 )
-
-// process stands between the service and all that it calls, and dies before or
-// after the n-th call: from then on nothing that it does has any effect.
-type process struct {
-	mu     sync.Mutex
-	calls  int
-	dieAt  int
-	after  bool
-	dead   bool
-	behind mfa.Service
-}
-
-var errKilled = errors.New("killed")
-
-// through makes a call, if the process lives.
-func through[T any](p *process, call func() (T, error)) (v T, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var none T
-	p.calls++
-	if p.calls == p.dieAt && !p.after {
-		p.dead = true
-	}
-	if p.dead {
-		return none, errKilled
-	}
-	v, err = call()
-	if p.calls == p.dieAt {
-		p.dead = true
-		return none, errKilled
-	}
-	return v, err
-}
-
-func (p *process) do(call func() error) error {
-	_, err := through(p, func() (struct{}, error) { return struct{}{}, call() })
-	return err
-}
-
-func (p *process) Account(ctx context.Context, user string) (mfa.Account, error) {
-	return through(p, func() (mfa.Account, error) { return p.behind.Accounts.Account(ctx, user) })
-}
-
-func (p *process) Write(ctx context.Context, before, after mfa.Account, entries ...ledger.Entry) error {
-	return p.do(func() error { return p.behind.Accounts.Write(ctx, before, after, entries...) })
-}
-
-func (p *process) Reserve(ctx context.Context, user string, r mfa.Reservation) error {
-	return p.do(func() error { return p.behind.Accounts.Reserve(ctx, user, r) })
-}
-
-func (p *process) GiveBack(ctx context.Context, user string) error {
-	return p.do(func() error { return p.behind.Accounts.GiveBack(ctx, user) })
-}
-
-func (p *process) Spend(ctx context.Context, user, item string, pending mfa.Pending, most int) error {
-	return p.do(func() error { return p.behind.Accounts.Spend(ctx, user, item, pending, most) })
-}
-
-func (p *process) Settle(ctx context.Context, a mfa.Account, s mfa.Settlement, entries ...ledger.Entry) error {
-	return p.do(func() error { return p.behind.Accounts.Settle(ctx, a, s, entries...) })
-}
-
-func (p *process) Challenge(ctx context.Context, user string, pending mfa.Pending) error {
-	return p.do(func() error { return p.behind.Accounts.Challenge(ctx, user, pending) })
-}
-
-func (p *process) Watch(ctx context.Context, user string, w mfa.Watch, purgeAt time.Time, entries ...ledger.Entry) error {
-	return p.do(func() error { return p.behind.Accounts.Watch(ctx, user, w, purgeAt, entries...) })
-}
-
-func (p *process) Seal(ctx context.Context, user string, purpose mfa.Kind, text []byte) ([]byte, error) {
-	return through(p, func() ([]byte, error) { return p.behind.Sealer.Seal(ctx, user, purpose, text) })
-}
-
-func (p *process) Open(ctx context.Context, user string, purpose mfa.Kind, sealed []byte) ([]byte, error) {
-	return through(p, func() ([]byte, error) { return p.behind.Sealer.Open(ctx, user, purpose, sealed) })
-}
-
-func (p *process) OfUser(ctx context.Context, user string) ([]workspace.Workspace, error) {
-	return through(p, func() ([]workspace.Workspace, error) { return p.behind.Places.OfUser(ctx, user) })
-}
-
-func (p *process) Kinds(ctx context.Context, users []string) (map[string][]mfa.Kind, error) {
-	return through(p, func() (map[string][]mfa.Kind, error) { return p.behind.Accounts.Kinds(ctx, users) })
-}
-
-func (p *process) CheckWorkspace(ctx context.Context, id string) error {
-	return p.do(func() error { return p.behind.Places.CheckWorkspace(ctx, id) })
-}
-
-func (p *process) Everybody(ctx context.Context, id string, yield func([]workspace.Member)) error {
-	return p.do(func() error { return p.behind.Places.Everybody(ctx, id, yield) })
-}
-
-func (p *process) Name() string { return p.behind.Texts.Name() }
-
-func (p *process) Start(ctx context.Context, user string, to sms.Number) (string, error) {
-	return through(p, func() (string, error) { return p.behind.Texts.Start(ctx, user, to) })
-}
-
-func (p *process) Check(ctx context.Context, user string, to sms.Number, state, code string) (bool, error) {
-	return through(p, func() (bool, error) { return p.behind.Texts.Check(ctx, user, to, state, code) })
-}
-
-// meter is apart because its method has the name of another.
-type meter struct{ *process }
-
-func (m meter) Reserve(ctx context.Context, user string, to sms.Number) error {
-	return m.do(func() error { return m.behind.Meter.Reserve(ctx, user, to) })
-}
-
-// dying returns the function as a process that dies at its n-th call.
-func (w *world) dying(n int, after bool) (*process, *web.Router) {
-	p := &process{dieAt: n, after: after, behind: *w.service}
-	s := *w.service
-	s.Accounts, s.Sealer, s.Places, s.Texts, s.Meter = p, p, p, p, meter{p}
-	return p, s.Routes()
-}
 
 // owner is a person with what they hold.
 type owner struct {
@@ -143,6 +18,7 @@ type owner struct {
 	numbers [2]string // of the phones that they have
 	apps    []app
 	codes   []string
+	keys    []*token
 }
 
 // post sends a request, to a process that may die over it.
@@ -185,10 +61,44 @@ func (o *owner) prove() string {
 	return ""
 }
 
+// kinds are those of the factors in force, each once.
+func (o *owner) kinds() []string {
+	o.t.Helper()
+	kinds := []string{}
+	for _, f := range o.view(o.user)["factors"].([]any) {
+		if kind := f.(map[string]any)["kind"].(string); !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// enrolToken enrols a new passkey, as far as it goes.
+func (o *owner) enrolToken(routes *web.Router, proof string) {
+	made, ok := o.post(routes, "/passkeys", fields{"email": "o@acme.example", "name": "Key", "proof": proof})["options"]
+	if ok {
+		k := newToken(o.t)
+		o.keys = append(o.keys, k)
+		call(o.t, routes, "POST", "/users/"+o.user+"/passkeys/confirm", k.create(o.t, ours, made))
+	}
+}
+
+// touch verifies by whatever passkey of theirs is in force.
+func (o *owner) touch(routes *web.Router) {
+	o.t.Helper()
+	for _, k := range o.keys {
+		asked := o.post(routes, "/passkeys/challenge", fields{})["options"]
+		if call(o.t, routes, "POST", "/users/"+o.user+"/verify", k.sign(o.t, ours, asked)).fields["ok"] == true {
+			return
+		}
+	}
+	o.t.Errorf("%s: no passkey of theirs verifies: locked out", o.user)
+}
+
 // sound says what is wrong with an account as whoever signs in finds it.
 func (o *owner) sound() {
 	o.t.Helper()
-	view, ids := o.view(o.user), o.factors(o.user)
+	view, ids := o.view(o.user), o.kinds()
 	// The story tells what is in force, no more and no less.
 	var told []string
 	for _, entry := range o.told("user#" + o.user) {
@@ -221,6 +131,9 @@ func (o *owner) sound() {
 	}
 	if slices.Contains(ids, "totp") {
 		o.prove()
+	}
+	if slices.Contains(ids, "passkey") {
+		o.touch(o.routes)
 	}
 	if slices.Contains(ids, "sms") {
 		o.later(2 * time.Hour)
@@ -273,6 +186,29 @@ func TestKilledAtEveryCall(t *testing.T) {
 				o.post(r, "/verify", fields{"method": "totp", "code": o.apps[0].code(o.time())})
 			},
 			again: func(o *owner) { o.prove() }, want: []string{"totp"},
+		},
+		"first passkey": {
+			run: func(o *owner, r *web.Router) { o.enrolToken(r, "") },
+			again: func(o *owner) {
+				if len(o.kinds()) == 0 {
+					o.enrolToken(o.routes, "")
+				}
+			},
+			want: []string{"passkey"},
+		},
+		"a passkey beside an app": {
+			before: (*owner).enrolApp,
+			run:    func(o *owner, r *web.Router) { o.enrolToken(r, o.prove()) },
+			again:  func(o *owner) { o.enrolToken(o.routes, o.prove()) }, want: []string{"passkey", "totp"},
+		},
+		"signing in by a passkey": {
+			before: func(o *owner) { o.enrolToken(o.routes, "") },
+			run: func(o *owner, r *web.Router) {
+				if asked, ok := o.post(r, "/passkeys/challenge", fields{})["options"]; ok {
+					call(o.t, r, "POST", "/users/"+o.user+"/verify", o.keys[0].sign(o.t, ours, asked))
+				}
+			},
+			again: func(o *owner) { o.touch(o.routes) }, want: []string{"passkey"},
 		},
 		"a recovery code": {
 			before: (*owner).enrolApp,
@@ -343,7 +279,7 @@ func TestKilledAtEveryCall(t *testing.T) {
 					o.sound()
 					step.again(o)
 					o.sound()
-					if got := o.factors(o.user); !slices.Equal(got, step.want) && !slices.Equal(slices.Sorted(slices.Values(got)), step.want) {
+					if got := slices.Sorted(slices.Values(o.kinds())); !slices.Equal(got, step.want) {
 						t.Errorf("killed at call %d and begun again: in force %v, want %v", n, got, step.want)
 					}
 				}

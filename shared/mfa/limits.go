@@ -37,15 +37,21 @@ func numberOf(t time.Time, length time.Duration) int64 { return t.UnixMilli() / 
 // up, nothing is checked for as long as a window after the last try; that doubles
 // with every further Tries that have failed since the last success, up to a day,
 // and then counting starts afresh. After HardStop tries in a row without success
-// nothing is checked until an admin resets the account. A success forgets all of
-// it. The counters are one item, so one conditional write reserves a try, and the
-// limits hold for any number of tries at once.
+// nothing is checked until another factor is enrolled in its place, or an admin
+// resets the account. A success by what is counted forgets it. The counters are one
+// item, so one conditional write reserves a try, and the limits hold for any number
+// of tries at once.
+//
+// An app's codes and those of texts count together. Recovery codes have a count of
+// their own, and passkeys none: they cannot be guessed, and somebody who guesses at
+// six digits must not lock out an owner who has something better at hand.
 type Limits struct {
 	Tries  int
 	Window time.Duration
 }
 
-// HardStop is how many tries in a row may fail before only a reset helps.
+// HardStop is how many tries in a row may fail before what they were at is checked
+// no more.
 //
 // Source: NIST SP 800-63B-4, 3.2.2.
 const HardStop = 100
@@ -53,10 +59,10 @@ const HardStop = 100
 // maxLock is the longest that verifying is locked before the hard stop.
 const maxLock = 24 * time.Hour
 
-// never is until when an account is locked that only a reset opens.
+// never is until when what has come to the hard stop is locked.
 var never = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// Tries are the tries to verify that an account has had.
+// Tries are the tries that an account has had of what is counted together.
 type Tries struct {
 	Window
 	// Streak is how many there were since the last success.
@@ -64,8 +70,24 @@ type Tries struct {
 	Last   time.Time
 }
 
+// counted says whether tries by a method are limited.
+func (k Kind) counted() bool { return k != Passkey }
+
+// tries are those that count against the limits of a method.
+func (a Account) tries(method Kind) Tries {
+	switch method {
+	case Passkey:
+		return Tries{}
+	case Recovery:
+		return a.CodeTries
+	default:
+		return a.Tries
+	}
+}
+
 // Reservation is a try that is about to be counted.
 type Reservation struct {
+	Method    Kind
 	Was, Next Tries
 	// Room is what the count of this window must stay below.
 	Room int

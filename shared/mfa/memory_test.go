@@ -27,7 +27,7 @@ func (memory) Write(context.Context, mfa.Account, mfa.Account, ...ledger.Entry) 
 
 func (memory) Reserve(context.Context, string, mfa.Reservation) error { return nil }
 
-func (memory) GiveBack(context.Context, string) error { return nil }
+func (memory) GiveBack(context.Context, string, mfa.Kind) error { return nil }
 
 func (memory) Spend(context.Context, string, string, mfa.Pending, int) error { return nil }
 
@@ -50,7 +50,9 @@ func (memory) OfUser(context.Context, string) ([]workspace.Workspace, error) { r
 // boundless lets every text through.
 type boundless struct{}
 
-func (boundless) Reserve(context.Context, string, sms.Number) error { return nil }
+func (boundless) Enrolment(context.Context, string, sms.Number) error { return nil }
+
+func (boundless) SignIn(context.Context, string) error { return nil }
 
 // overMemory is the function over a memory, for many calls in a short time.
 func overMemory(t testing.TB) *web.Router {

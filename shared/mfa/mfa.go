@@ -70,6 +70,9 @@ type Pending struct {
 	State string
 	// For is the Made of the factor that a challenge is about.
 	For string
+	// Email is the address that an enrolment names. It becomes the account's with
+	// the factor, not before: else whoever begins one would take the mail away.
+	Email string
 	// Proved says that a proof was given for an enrolment. One without finishes
 	// only while the account has no factor.
 	Proved bool
@@ -85,15 +88,18 @@ type Account struct {
 	User string
 	// Version counts the changes to what is in force or pending.
 	Version int64
+	// Email is where the mail about the account goes.
 	Email   string
+	Moved   Moved
 	Factors []Factor
 	Codes   Codes
 	// Enrolling is by kind, as is Challenges.
 	Enrolling  map[Kind]*Pending
 	Challenges map[Kind]*Pending
 	// Step is the last step of the authenticator app that was accepted, see match.
-	Step  int64
-	Tries Tries
+	Step int64
+	// Tries are those by an app or a text, CodeTries those by a recovery code.
+	Tries, CodeTries Tries
 	// Proofs are until when, by digest.
 	Proofs map[string]time.Time
 	// Used is when each factor was used last, by id.
@@ -102,6 +108,31 @@ type Account struct {
 	// Torn says that factors and codes are not those that the profile names.
 	// Somebody changed the table by hand; a reset mends it.
 	Torn bool
+}
+
+// Moved is the address that an account's mail went to before, and since when it
+// does not. For a while mail goes to both, so that whoever moves it cannot do so
+// in silence.
+type Moved struct {
+	Before string
+	Since  time.Time
+}
+
+// How long an address that was replaced is told what happens to the account, and
+// how long it is kept. The first is package notice's rule too.
+const (
+	movedTold = 7 * 24 * time.Hour
+	movedKept = 30 * 24 * time.Hour
+)
+
+// move makes an address the account's. Of several changes while the first address
+// is still told, that one stays: nobody gets rid of it by moving twice.
+func (a *Account) move(email string, now time.Time) {
+	old := a.Email
+	a.Email = email
+	if old != "" && old != email && !now.Before(a.Moved.Since.Add(movedTold)) {
+		a.Moved = Moved{Before: old, Since: now}
+	}
 }
 
 // parts are the names of the factors and the codes, which the profile repeats. A

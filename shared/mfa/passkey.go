@@ -191,6 +191,22 @@ func (k *Passkeys) answer(a Account, session string, answer []byte) (Factor, err
 	return f, err
 }
 
+// answersOther says whether an answer is to another challenge than a session's.
+// One that cannot be read is not, and found wrong later.
+func answersOther(session string, answer []byte) bool {
+	var asked webauthn.SessionData
+	var given struct {
+		Response struct {
+			ClientData protocol.URLEncodedBase64 `json:"clientDataJSON"`
+		} `json:"response"`
+	}
+	var client protocol.CollectedClientData
+	if json.Unmarshal([]byte(session), &asked) != nil || json.Unmarshal(answer, &given) != nil || json.Unmarshal(given.Response.ClientData, &client) != nil {
+		return false
+	}
+	return client.Challenge != asked.Challenge
+}
+
 // errCloned is for a passkey that may have a copy.
 //
 // Source: Web Authentication Level 3, 6.1.1, "Signature Counter Considerations".

@@ -150,10 +150,9 @@ func TestPasskeyAttacks(t *testing.T) {
 	anns, _ := w.enrolKey("ann", "Key", "")
 	theirs, _ := w.enrolKey("bob", "Key", "")
 	for name, c := range map[string]func() string{
-		"another origin":      func() string { return anns.sign(t, evil, w.challenge("ann")) },
-		"another party":       func() string { return anns.sign(t, otherParty, w.challenge("ann")) },
-		"another user's key":  func() string { return theirs.sign(t, ours, w.challenge("ann")) },
-		"another's challenge": func() string { w.challenge("ann"); return anns.sign(t, ours, w.challenge("bob")) },
+		"another origin":     func() string { return anns.sign(t, evil, w.challenge("ann")) },
+		"another party":      func() string { return anns.sign(t, otherParty, w.challenge("ann")) },
+		"another user's key": func() string { return theirs.sign(t, ours, w.challenge("ann")) },
 		"not present": func() string {
 			absent := *anns
 			absent.device.Options.UserNotPresent = true
@@ -166,6 +165,10 @@ func TestPasskeyAttacks(t *testing.T) {
 		}
 		w.later(24 * time.Hour)
 	}
+	w.challenge("ann")
+	if got := w.need(200, "POST", "/users/ann/verify", anns.sign(t, ours, w.challenge("bob"))); got["reason"] != "expired" {
+		t.Errorf("another's challenge: %v", got)
+	}
 	// An assertion that was used, and one that comes too late.
 	answer := anns.sign(t, ours, w.challenge("ann"))
 	if got := w.need(200, "POST", "/users/ann/verify", answer); got["ok"] != true {
@@ -175,7 +178,7 @@ func TestPasskeyAttacks(t *testing.T) {
 		t.Errorf("again: %v", got)
 	}
 	w.challenge("ann")
-	if got := w.need(200, "POST", "/users/ann/verify", answer); got["reason"] != "wrong" {
+	if got := w.need(200, "POST", "/users/ann/verify", answer); got["reason"] != "expired" {
 		t.Errorf("again, for another challenge: %v", got)
 	}
 	answer = anns.sign(t, ours, w.challenge("ann"))
@@ -232,22 +235,43 @@ func TestPasskeyCountsOn(t *testing.T) {
 	}
 }
 
-// The same limits hold as for codes.
-func TestPasskeyIsLimited(t *testing.T) {
+// A signature cannot be guessed, so wrong ones lock nobody out; but they are told.
+func TestPasskeyIsWatched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	k, _ := w.enrolKey("ann", "Key", "")
 	evil := ours
 	evil.Origin = "https://evil.example"
-	for range 5 {
-		if got := w.need(200, "POST", "/users/ann/verify", k.sign(t, evil, w.challenge("ann"))); got["reason"] != "wrong" {
+	for range 12 {
+		if got := w.need(200, "POST", "/users/ann/verify", k.sign(t, evil, w.challenge("ann"))); got["reason"] != "wrong" || got["tries_left"] != 5. {
 			t.Errorf("%v", got)
 		}
 	}
-	if got := w.call("POST", "/users/ann/verify", k.sign(t, ours, w.challenge("ann"))); got.status != 429 {
-		t.Errorf("the sixth: %d", got.status)
+	if got := w.need(200, "POST", "/users/ann/verify", k.sign(t, ours, w.challenge("ann"))); got["ok"] != true {
+		t.Errorf("the right one: %v", got["reason"])
 	}
 	if told := w.told("user#ann"); len(told) != 2 || !strings.Contains(told[1], `"methods":["passkey"]`) {
+		t.Errorf("told: %v", told)
+	}
+}
+
+// A page whose challenge another's has taken the place of is late. That spends
+// nothing, and nobody hears of failures that were none.
+func TestLateChallenge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k, _ := w.enrolKey("ann", "Key", "")
+	first, second := w.challenge("ann"), w.challenge("ann")
+	late := k.sign(t, ours, first)
+	for range 6 {
+		if got := w.need(200, "POST", "/users/ann/verify", late); got["reason"] != "expired" {
+			t.Errorf("%v", got)
+		}
+	}
+	if got := w.need(200, "POST", "/users/ann/verify", k.sign(t, ours, second)); got["ok"] != true {
+		t.Errorf("the one in force: %v", got["reason"])
+	}
+	if told := w.told("user#ann"); len(told) != 1 {
 		t.Errorf("told: %v", told)
 	}
 }

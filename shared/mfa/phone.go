@@ -2,6 +2,7 @@ package mfa
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -50,7 +51,7 @@ func (s *Service) enrolSMS(w http.ResponseWriter, r *http.Request) error {
 	}
 	// First the text, then the note of it: a text that nothing knows of costs its
 	// reader a second one, a note without a text would cost them the proof.
-	state, err := s.text(w, c, to)
+	state, err := s.text(w, c, to, s.Meter.Enrolment(c.ctx, c.user, to))
 	if err != nil {
 		return err
 	}
@@ -64,9 +65,9 @@ func (s *Service) enrolSMS(w http.ResponseWriter, r *http.Request) error {
 	}{p.Hint, p.ExpiresAt})
 }
 
-// text counts a text and sends it.
-func (s *Service) text(w http.ResponseWriter, c call, to sms.Number) (state string, err error) {
-	if err = s.Meter.Reserve(c.ctx, c.user, to); err == nil {
+// text sends a text that was counted, or for which there was no room.
+func (s *Service) text(w http.ResponseWriter, c call, to sms.Number, err error) (state string, _ error) {
+	if err == nil {
 		state, err = s.Texts.Start(c.ctx, c.user, to)
 	}
 	if err != nil {
@@ -145,14 +146,14 @@ func (s *Service) texted(c call, sealed []byte, p Pending, code Secret) (bool, e
 	return s.Texts.Check(c.ctx, c.user, to, p.State, code.Reveal())
 }
 
-// number opens a number that is kept. One of a region that no texts go to any
-// more is refused as if it were given now.
+// number opens a number that is kept. It was judged when it was given: a code that
+// was sent to it can be checked wherever texts go by now.
 func (s *Service) number(c call, sealed []byte) (sms.Number, error) {
 	text, err := s.Sealer.Open(c.ctx, c.user, SMS, sealed)
 	if err != nil {
 		return sms.Number{}, fmt.Errorf("%w: %w", errUnchecked, err)
 	}
-	return sms.ParseNumber(string(text), s.Regions)
+	return sms.KeptNumber(string(text))
 }
 
 // sendSMS sends a code to sign in with. It goes to the phone that is in force,
@@ -181,9 +182,14 @@ func (s *Service) sendSMS(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	state, err := s.text(w, c, to)
-	if err != nil {
+	// A number whose region was taken from the list since gets no texts any more.
+	if _, err := sms.ParseNumber(to.Reveal(), s.Regions); err != nil {
+		s.refused(c, "number")
 		return err
+	}
+	state, err := s.text(w, c, to, s.Meter.SignIn(c.ctx, c.user))
+	if err != nil {
+		return errors.Join(err, s.outOfTexts(c, err))
 	}
 	p := Pending{Kind: SMS, Made: rand.Text(), ExpiresAt: c.now.Add(textLife), State: state, For: f.Made}
 	if err := s.Accounts.Challenge(c.ctx, c.user, p); err != nil {
@@ -193,6 +199,16 @@ func (s *Service) sendSMS(w http.ResponseWriter, r *http.Request) error {
 		Sent      bool      `json:"sent"`
 		ExpiresAt time.Time `json:"expires_at"`
 	}{true, p.ExpiresAt})
+}
+
+// outOfTexts remembers a send that the limits of the user had no room for as a
+// failure: whoever asks for texts without end keeps the owner from theirs.
+func (s *Service) outOfTexts(c call, err error) error {
+	if sms.Reason(err) != sms.UserLimit {
+		return nil
+	}
+	_, err = s.remember(c, attempt{method: SMS}, false)
+	return err
 }
 
 // isTexted says whether a text can be a code from a text: six digits, unless a

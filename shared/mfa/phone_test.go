@@ -1,6 +1,7 @@
 package mfa_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"safekeep/shared/dynamo"
+	"safekeep/shared/ledger"
+	"safekeep/shared/mfa"
 	"safekeep/shared/sms"
 )
 
@@ -227,4 +230,100 @@ func TestSenderFails(t *testing.T) {
 	}
 	w.need(409, "POST", "/users/ann/sms/send", fields{})
 	w.need(409, "POST", "/users/ann/verify", fields{"method": "sms", "code": "123456"})
+}
+
+// Somebody who knows the number keeps its owner from no text.
+func TestStrangersEnrolments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.enrolPhone("ann", phone, "")
+	w.later(24 * time.Hour)
+	for _, stranger := range []string{"s1", "s2", "s3", "s4", "s5", "s6"} {
+		w.call("POST", "/users/"+stranger+"/sms", fields{"email": "s@evil.example", "phone": phone})
+	}
+	if w.texts.count != 4 { // ann's, and three
+		t.Errorf("%d texts", w.texts.count)
+	}
+	w.need(200, "POST", "/users/ann/sms/send", fields{})
+}
+
+// Whoever asks for texts until there are none keeps the owner from theirs, so it
+// is told like failing.
+func TestAskingWithoutEndIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.enrolPhone("ann", phone, "")
+	for n := range 10 {
+		if got := w.call("POST", "/users/ann/sms/send", fields{}); n >= 4 && (got.status != 429 || got.header["Retry-After"] == "") {
+			t.Errorf("send %d: %d", n+1, got.status)
+		}
+	}
+	if told := w.told("user#ann"); len(told) != 2 || !strings.Contains(told[1], `"failures":5,"replays":0,"minutes":15,"methods":["sms"]`) {
+		t.Errorf("told: %v", told)
+	}
+}
+
+// A phone that was removed while its code was looked at makes no proof, even where
+// the removal had not seen that a code was on its way.
+func TestPhoneRemovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	app, _ := w.enrol("ann")
+	w.enrolPhone("ann", phone, w.proof("ann", app))
+	proof := w.proof("ann", app)
+	w.need(200, "POST", "/users/ann/sms/send", fields{})
+	blind := &between{Accounts: w.service.Accounts}
+	w.service.Accounts = blind
+	blind.write = func(before mfa.Account) { delete(before.Challenges, mfa.SMS) }
+	blind.settle = func() {
+		if got := w.call("DELETE", "/users/ann/sms", fields{"proof": proof}); got.status != 204 {
+			t.Errorf("removing: %d", got.status)
+		}
+	}
+	if got := w.verify("ann", "sms", w.texts.code(phone)); got["ok"] == true {
+		t.Error("a removed phone made a proof")
+	}
+}
+
+// between does something before an account is written or settled, once.
+type between struct {
+	mfa.Accounts
+	write  func(before mfa.Account)
+	settle func()
+}
+
+func (b *between) Write(ctx context.Context, before, after mfa.Account, entries ...ledger.Entry) error {
+	if do := b.write; do != nil {
+		b.write = nil
+		do(before)
+	}
+	return b.Accounts.Write(ctx, before, after, entries...)
+}
+
+func (b *between) Settle(ctx context.Context, a mfa.Account, s mfa.Settlement, entries ...ledger.Entry) error {
+	if do := b.settle; do != nil {
+		b.settle = nil
+		do()
+	}
+	return b.Accounts.Settle(ctx, a, s, entries...)
+}
+
+// A code that is on its way when its country is taken from the list can be used;
+// another one is not sent there.
+func TestRegionsNarrowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.enrolPhone("ann", phone, "")
+	w.need(200, "POST", "/users/ann/sms/send", fields{})
+	var err error
+	if w.service.Regions, err = sms.ParseRegions("US"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.verify("ann", "sms", w.texts.code(phone)); got["ok"] != true {
+		t.Errorf("%v", got["reason"])
+	}
+	w.need(422, "POST", "/users/ann/sms/send", fields{})
+	if w.texts.count != 2 {
+		t.Errorf("%d texts", w.texts.count)
+	}
 }

@@ -49,6 +49,14 @@ func (a *Account) authorize(proof Secret, now time.Time) (proved bool, err error
 	return true, nil
 }
 
+// unprove ends what was proved about the account as it was: proofs, and the
+// enrolments that were begun by one. Somebody who got in for a moment could else
+// finish theirs after the owner has thrown them out.
+func (a *Account) unprove() {
+	clear(a.Proofs)
+	clear(a.Enrolling)
+}
+
 // provenBy says whether authorize would take a proof, before anything that costs
 // is done for it.
 func (a Account) provenBy(proof Secret, now time.Time) error {

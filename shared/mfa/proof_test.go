@@ -46,7 +46,7 @@ func TestChangesTakeAProof(t *testing.T) {
 	own := newApp(t, w.need(201, "POST", "/users/ann/totp", fields{"email": "ann@acme.example"})["secret"])
 	w.need(422, "POST", "/users/ann/totp/confirm", fields{"code": kept.code(w.now)}) // replaced by the second
 	w.need(200, "POST", "/users/ann/totp/confirm", fields{"code": own.code(w.now)})
-	w.need(401, "POST", "/users/ann/sms/confirm", fields{"code": text})
+	w.need(404, "POST", "/users/ann/sms/confirm", fields{"code": text}) // ended with the first factor
 	w.later(30 * time.Second)
 	spent := w.proof("ann", own)
 	w.need(201, "POST", "/users/ann/recovery-codes", fields{"proof": spent})
@@ -158,4 +158,83 @@ func TestReadsAreWhole(t *testing.T) {
 	}
 	close(done)
 	all.Wait()
+}
+
+// Somebody who got in for a moment has begun an enrolment with a proof. Whatever
+// the owner does to throw them out ends it.
+func TestCleaningUpEndsEnrolments(t *testing.T) {
+	t.Parallel()
+	for name, clean := range map[string]func(w *world, own app){
+		"new codes": func(w *world, own app) {
+			w.need(201, "POST", "/users/ann/recovery-codes", fields{"proof": w.proof("ann", own)})
+		},
+		"another phone": func(w *world, own app) { w.enrolPhone("ann", "+14165550123", w.proof("ann", own)) },
+		"a phone removed": func(w *world, own app) {
+			if got := w.call("DELETE", "/users/ann/sms", fields{"proof": w.proof("ann", own)}); got.status != 204 {
+				t.Errorf("removing: %d", got.status)
+			}
+		},
+		"a reset": func(w *world, _ app) {
+			if got := w.call("POST", "/users/ann/reset", fields{"reason": "broken into"}); got.status != 204 {
+				t.Errorf("a reset: %d", got.status)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			own, _ := w.enrol("ann")
+			w.enrolPhone("ann", phone, w.proof("ann", own))
+			made := w.need(201, "POST", "/users/ann/passkeys", fields{"email": "ann@acme.example", "name": "Thief", "proof": w.proof("ann", own)})
+			clean(w, own)
+			w.need(404, "POST", "/users/ann/passkeys/confirm", newToken(t).create(t, ours, made["options"]))
+		})
+	}
+}
+
+// The mail about an account goes elsewhere only once a factor is in force, and the
+// address before is kept, however often it is changed then.
+func TestMailMovesWithAFactor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mail := func() string {
+		p := w.items()["ann profile"]
+		return dynamo.Text(p, "email") + " " + dynamo.Text(p, "email_before") + " " + dynamo.Text(p, "email_since")
+	}
+	w.need(201, "POST", "/users/ann/totp", fields{"email": "mal@evil.example"})
+	if got := mail(); got != "  " {
+		t.Errorf("before any factor: %q", got)
+	}
+	own, _ := w.enrol("ann")
+	replace := func(email string) {
+		made := w.need(201, "POST", "/users/ann/totp", fields{"email": email, "proof": w.proof("ann", own)})
+		if got := mail(); strings.HasPrefix(got, email) {
+			t.Errorf("an enrolment that was only begun moves the mail: %q", got)
+		}
+		own = newApp(t, made["secret"])
+		w.need(200, "POST", "/users/ann/totp/confirm", fields{"code": own.code(w.now)})
+		w.later(time.Minute)
+	}
+	if got := mail(); got != "ann@acme.example  " {
+		t.Errorf("the first: %q", got)
+	}
+	replace("one@evil.example")
+	since, _, _ := strings.Cut(w.now.Add(-time.Minute).Format(time.RFC3339), "Z")
+	if got := mail(); !strings.HasPrefix(got, "one@evil.example ann@acme.example "+since) {
+		t.Errorf("moved: %q", got)
+	}
+	replace("two@evil.example")
+	if got := mail(); !strings.HasPrefix(got, "two@evil.example ann@acme.example "+since) {
+		t.Errorf("moved again: %q", got)
+	}
+	w.later(7 * 24 * time.Hour)
+	replace("three@acme.example")
+	if got := mail(); !strings.HasPrefix(got, "three@acme.example two@evil.example ") {
+		t.Errorf("a week later: %q", got)
+	}
+	w.later(30 * 24 * time.Hour)
+	w.need(201, "POST", "/users/ann/recovery-codes", fields{"proof": w.proof("ann", own)})
+	if got := mail(); got != "three@acme.example  " {
+		t.Errorf("a month later: %q", got)
+	}
 }

@@ -73,7 +73,7 @@ var errCodeShape = problem.Field("code", "must be a recovery code: 16 letters an
 
 // Look-up secrets of fewer than 112 bits are to be salted and hashed by a
 // password hash (NIST SP 800-63B-4, 3.1.2.2). These are OWASP's least for argon2id
-// that take the least memory; a Lambda of 512 MB is not short of it. The first
+// that take the least memory; a Lambda of 1024 MB is not short of it. The first
 // byte of what is kept names them, so that others can follow.
 const (
 	hashFormat  = 1

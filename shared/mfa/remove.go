@@ -43,8 +43,8 @@ func (s *Service) renewCodes(w http.ResponseWriter, r *http.Request) error {
 			return event{}, errNoFactors
 		}
 		_, err := after.authorize(q.Proof, c.now)
-		after.Codes = fresh
-		clear(after.Proofs)
+		after.Codes, after.CodeTries = fresh, Tries{}
+		after.unprove()
 		return event{ledger.MFARecoveryCodesMade, codesMadeDetail{len(shown)}}, err
 	}); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (a *Account) drop(f Factor) {
 	a.Factors = slices.DeleteFunc(a.Factors, func(other Factor) bool { return other.ID == f.ID })
 	delete(a.Used, f.ID)
 	delete(a.Challenges, f.Kind)
-	clear(a.Proofs)
+	a.unprove()
 	if len(a.Factors) == 0 {
 		a.Codes = Codes{}
 	}
@@ -113,12 +113,12 @@ func (s *Service) reset(w http.ResponseWriter, r *http.Request) error {
 	c.repairs = true
 	var kinds []Kind
 	if _, err := s.change(c, func(before Account, after *Account) (event, error) {
-		if before.Version == 0 {
+		if before.Version == 0 && !before.Torn {
 			return event{}, errNoFactors
 		}
 		kinds = before.kinds()
-		*after = Account{User: before.User, Version: after.Version, Email: before.Email, Watch: before.Watch}
-		if len(kinds) == 0 {
+		*after = Account{User: before.User, Version: after.Version, Email: before.Email, Moved: before.Moved, Watch: before.Watch}
+		if len(kinds) == 0 && before.Codes.Made == "" {
 			return event{}, nil // reset before, or never confirmed: nothing to tell
 		}
 		return event{ledger.MFAReset, resetDetail{kinds, q.Reason}}, nil

@@ -33,11 +33,12 @@ type Accounts interface {
 	// Write makes an account of one version that of the next, with the entries
 	// that tell of it, or nothing (ErrRaced).
 	Write(ctx context.Context, before, after Account, entries ...ledger.Entry) error
-	// Reserve counts a try to verify before it is checked, if the counters still
-	// are what the reservation was made from (else ErrRaced).
+	// Reserve counts a try by the reservation's method before it is checked, if the
+	// counters still are what it was made from (else ErrRaced).
 	Reserve(ctx context.Context, user string, r Reservation) error
-	// GiveBack uncounts a try that was not checked after all, if any is counted.
-	GiveBack(ctx context.Context, user string) error
+	// GiveBack uncounts a try by a method that was not checked after all, if any is
+	// counted.
+	GiveBack(ctx context.Context, user string, method Kind) error
 	// Spend counts an answer to what is pending before it is checked. It is
 	// ErrRaced when that is gone or has had so many.
 	Spend(ctx context.Context, user string, item string, p Pending, most int) error
@@ -70,7 +71,10 @@ type Texts interface {
 
 // Meter counts texts before they are sent.
 type Meter interface {
-	Reserve(ctx context.Context, user string, to sms.Number) error
+	// Enrolment counts a text to a number that somebody says is theirs.
+	Enrolment(ctx context.Context, user string, to sms.Number) error
+	// SignIn counts a text to the number that a user has in force.
+	SignIn(ctx context.Context, user string) error
 }
 
 // Places knows the workspaces, and who is in which.
@@ -188,6 +192,9 @@ func (s *Service) change(c call, decide func(before Account, after *Account) (ev
 		}
 		after := before.clone()
 		after.Version++
+		if !c.now.Before(after.Moved.Since.Add(movedKept)) {
+			after.Moved = Moved{}
+		}
 		e, err := decide(before, &after)
 		if err != nil {
 			return Account{}, err

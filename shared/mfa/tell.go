@@ -1,6 +1,8 @@
 package mfa
 
 import (
+	"log/slog"
+
 	"safekeep/shared/ledger"
 )
 
@@ -19,7 +21,8 @@ const userPartition = "user#"
 const maxCopies = 50
 
 // tell returns the entries of an event: one that owes the user a mail, and one
-// for each of their workspaces, whose admins see it.
+// for each of their workspaces, whose admins see it. Of somebody who is in more
+// than maxCopies the others are not shown it, which is logged.
 func (s *Service) tell(c call, version int64, e event) ([]ledger.Entry, error) {
 	if e.kind == "" {
 		return nil, nil
@@ -29,6 +32,9 @@ func (s *Service) tell(c call, version int64, e event) ([]ledger.Entry, error) {
 	places, err := s.Places.OfUser(c.ctx, c.user)
 	if err != nil {
 		return nil, err
+	}
+	if len(places) > maxCopies {
+		slog.WarnContext(c.ctx, "not every workspace of a user is shown what happened", "user", c.user, "workspaces", len(places), "shown", maxCopies)
 	}
 	owing := ledger.New(userPartition+c.user, c.now, e.kind, c.actor, c.user, e.detail)
 	owing.Owes, owing.Version = true, version

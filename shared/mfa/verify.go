@@ -130,11 +130,11 @@ func (s *Service) verify(w http.ResponseWriter, r *http.Request) error {
 	if outcome == Right {
 		// Counted before it is looked at, so that of any number at once no more
 		// are looked at than the limit allows.
-		if a, err = s.reserve(w, c, a); err != nil {
+		if a, err = s.reserve(w, c, a, t.method); err != nil {
 			return err
 		}
 		if done, outcome, err = s.check(c, a, t); err != nil {
-			s.giveBack(c, err)
+			s.giveBack(c, t.method, err)
 			return wait(w, err, c.now)
 		}
 	}
@@ -172,7 +172,7 @@ func (s *Service) refuse(w http.ResponseWriter, c call, a Account, t attempt, ou
 		OK     bool    `json:"ok"`
 		Reason Outcome `json:"reason"`
 		Left   int     `json:"tries_left"`
-	}{false, outcome, s.Limits.left(a.Tries, c.now)})
+	}{false, outcome, s.Limits.left(a.tries(t.method), c.now)})
 }
 
 // remember adds a failure to the account's watch. When that is enough to tell,
@@ -183,7 +183,7 @@ func (s *Service) remember(c call, t attempt, replay bool) (Account, error) {
 		if err != nil {
 			return a, err
 		}
-		watch, news := s.Vigilance.add(a.Watch, Failure{c.now, t.method, replay}, a.Tries.Streak >= HardStop)
+		watch, news := s.Vigilance.add(a.Watch, Failure{c.now, t.method, replay}, a.tries(t.method).Streak)
 		var entries []ledger.Entry
 		if news != nil {
 			news.IP, news.UserAgent = t.ip, t.agent
@@ -193,7 +193,7 @@ func (s *Service) remember(c call, t attempt, replay bool) (Account, error) {
 				return a, err
 			}
 		}
-		err = s.Accounts.Watch(c.ctx, c.user, watch, c.now.Add(2*s.Vigilance.Within), entries...)
+		err = s.Accounts.Watch(c.ctx, c.user, watch, c.now.Add(2*max(s.Vigilance.Within, patience)), entries...)
 		if err == nil && news != nil {
 			s.Metrics.Add(c.now, "MfaFailing", 1)
 		}

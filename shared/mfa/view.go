@@ -18,7 +18,9 @@ type accountView struct {
 	SSO      bool   `json:"sso"`
 	MayEnrol bool   `json:"may_enrol"`
 	Ask      []Kind `json:"ask"`
-	// LockedUntil is the last second of the year 9999 when only a reset helps.
+	// LockedUntil is of codes from an app or a text: passkeys are never locked, and
+	// recovery codes by failures of their own. It is the last second of the year 9999
+	// when those codes are checked no more.
 	LockedUntil *time.Time `json:"locked_until"`
 }
 

@@ -17,6 +17,14 @@ type Vigilance struct {
 // between the person and the page (NIST SP 800-63B-4, 3.1.4.2, has it told).
 const replayWeight = 2
 
+// Somebody patient stays below Failures and lets the owner's sign-ins set the
+// streak back. So one of patient times Failures is told too, once in patience,
+// with all that failed in that time.
+const (
+	patient  = 2
+	patience = 24 * time.Hour
+)
+
 // Failure is one at the second step, after the right password.
 type Failure struct {
 	At     time.Time `json:"at"`
@@ -37,7 +45,7 @@ type Watch struct {
 type failing struct {
 	Failures  int       `json:"failures"`
 	Replays   int       `json:"replays"`
-	Minutes   int       `json:"minutes"`
+	Minutes   int       `json:"minutes"` // within how many; 0 of somebody patient
 	Methods   []Kind    `json:"methods"`
 	FirstAt   time.Time `json:"first_at"`
 	LastAt    time.Time `json:"last_at"`
@@ -45,22 +53,42 @@ type failing struct {
 	UserAgent string    `json:"user_agent,omitempty"`
 }
 
-// add remembers a failure, and returns what there is to tell, or nil. The last
-// one before the hard stop is told however few came before it: somebody slow
-// would else lock the owner out without a word.
-func (v Vigilance) add(w Watch, f Failure, last bool) (Watch, *failing) {
-	start := f.At.Add(-v.Within)
-	w.Failures = slices.DeleteFunc(slices.Clone(w.Failures), func(old Failure) bool { return !old.At.After(start) })
-	w.Failures = append(w.Failures, f)
+// add remembers a failure, the last of a streak, and returns what there is to
+// tell, or nil. The last one before the hard stop is told however few came before
+// it: somebody slow would else lock the owner out without a word.
+func (v Vigilance) add(w Watch, f Failure, streak int) (Watch, *failing) {
+	w.Failures = append(since(w.Failures, f.At.Add(-max(v.Within, patience))), f)
 	// What weighs enough already gains nothing by more.
 	if most := max(v.Failures, HardStop); len(w.Failures) > most {
 		w.Failures = w.Failures[len(w.Failures)-most:]
 	}
-	weight, d := 0, failing{Failures: len(w.Failures), Minutes: int(v.Within.Minutes()), FirstAt: f.At, LastAt: f.At}
-	for _, f := range w.Failures {
-		weight++
+	recent := since(w.Failures, f.At.Add(-v.Within))
+	quiet := f.At.Sub(w.ToldAt)
+	switch d := describe(recent); {
+	case quiet >= v.Within && d.weight() >= v.Failures:
+		w.ToldAt, d.Minutes = f.At, int(v.Within.Minutes())
+		return w, &d
+	case quiet >= v.Within && streak >= HardStop, quiet >= max(v.Within, patience) && streak >= patient*v.Failures:
+		w.ToldAt, d = f.At, describe(w.Failures)
+		return w, &d
+	default:
+		return w, nil
+	}
+}
+
+// since are the failures after a time.
+func since(failures []Failure, start time.Time) []Failure {
+	return slices.DeleteFunc(slices.Clone(failures), func(f Failure) bool { return !f.At.After(start) })
+}
+
+// weight is what failures count together.
+func (d failing) weight() int { return d.Failures + (replayWeight-1)*d.Replays }
+
+// describe sums failures up, of which there is one at least.
+func describe(failures []Failure) failing {
+	d := failing{Failures: len(failures), FirstAt: failures[0].At, LastAt: failures[0].At}
+	for _, f := range failures {
 		if f.Replay {
-			weight += replayWeight - 1
 			d.Replays++
 		}
 		if !slices.Contains(d.Methods, f.Method) {
@@ -73,9 +101,5 @@ func (v Vigilance) add(w Watch, f Failure, last bool) (Watch, *failing) {
 			d.LastAt = f.At
 		}
 	}
-	if weight < v.Failures && !last || f.At.Before(w.ToldAt.Add(v.Within)) {
-		return w, nil
-	}
-	w.ToldAt = f.At
-	return w, &d
+	return d
 }

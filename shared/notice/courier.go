@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"safekeep/shared/ledger"
@@ -126,7 +127,8 @@ func (c *Courier) settle(ctx context.Context, workspace string, keys []Key) erro
 type audience struct {
 	place   workspace.Workspace
 	members []workspace.Member
-	user    *letter.Recipient // nil of a workspace
+	user    *letter.Recipient  // nil of a workspace
+	former  []letter.Recipient // the same user, where their mail went before
 }
 
 // private says that nobody but the one user may be told.
@@ -167,10 +169,11 @@ func (c *Courier) deliver(ctx context.Context, at slip, to audience, stands map[
 	return c.Debts.Clear(ctx, at, entries)
 }
 
-// recipients are the owners and admins with an address, by user, or the one user.
+// recipients are the owners and admins with an address, by user, or the one user
+// at each of their addresses.
 func (a audience) recipients() []letter.Recipient {
 	if a.private() {
-		return []letter.Recipient{*a.user}
+		return append([]letter.Recipient{*a.user}, a.former...)
 	}
 	var to []letter.Recipient
 	for _, m := range a.members {
@@ -261,5 +264,6 @@ func addressed(to letter.Recipient) letter.Recipient {
 	if to.User == fallbackUser {
 		to.User = "security-contact"
 	}
+	to.User = strings.TrimSuffix(to.User, formerSuffix)
 	return to
 }

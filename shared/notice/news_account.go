@@ -14,8 +14,31 @@ import (
 
 // Profiles knows where users get the mail about their own accounts.
 type Profiles interface {
-	// Email returns the user's address, consistently, or "" when none is known.
-	Email(ctx context.Context, user string) (string, error)
+	// Profile returns the user's addresses, consistently.
+	Profile(ctx context.Context, user string) (Profile, error)
+}
+
+// Profile is where a user gets the mail about their account.
+type Profile struct {
+	Email  string    // "" when none is known
+	Before string    // the address that Email took the place of; "" for none
+	Since  time.Time // when it did
+}
+
+// movedTold is how long an address that was replaced is told what happens to the
+// account: whoever has got into one must not end its mail by naming another.
+const movedTold = 7 * 24 * time.Hour
+
+// formerSuffix ends the name under which the delivery to a user's former address is
+// noted. It makes it no id that the company could bring.
+const formerSuffix = "#before"
+
+// former is the user at the address before, while that is told.
+func (p Profile) former(user string, now time.Time) []letter.Recipient {
+	if p.Before == "" || p.Before == p.Email || !now.Before(p.Since.Add(movedTold)) {
+		return nil
+	}
+	return []letter.Recipient{{User: user + formerSuffix, Email: p.Before}}
 }
 
 // accountPrefix begins the ledger's partition of a user's own account. No id
@@ -31,14 +54,14 @@ func accountOf(partition string) (user string, ok bool) {
 // entry in a mail of its own. Nobody stands in for them, not even the security
 // contact: it is nobody else's account.
 func (c *Courier) settleAccount(ctx context.Context, user string, debts []Debt) error {
-	email, err := c.Profiles.Email(ctx, user)
+	profile, err := c.Profiles.Profile(ctx, user)
 	if err != nil {
 		return err
 	}
-	to := audience{user: &letter.Recipient{User: user, Email: email}}
+	to := audience{user: &letter.Recipient{User: user, Email: profile.Email}, former: profile.former(user, c.Now())}
 	var errs []error
 	for _, debt := range debts {
-		if email == "" {
+		if profile.Email == "" {
 			errs = append(errs, c.writeOff(ctx, user, debt))
 		} else {
 			errs = append(errs, c.deliver(ctx, slip{entry: debt.Key()}, to, debt.To, []Debt{debt}))

@@ -308,7 +308,9 @@ func TestACourierMayDieBeforeItClears(t *testing.T) {
 // unreadable is an Accounts table that does not answer.
 type unreadable struct{}
 
-func (unreadable) Email(context.Context, string) (string, error) { return "", errors.New("throttled") }
+func (unreadable) Profile(context.Context, string) (Profile, error) {
+	return Profile{}, errors.New("throttled")
+}
 
 func TestAnUnreadableProfileIsNoMissingOne(t *testing.T) {
 	o, measured := newAccountOffice(t)
@@ -324,6 +326,40 @@ func TestAnUnreadableProfileIsNoMissingOne(t *testing.T) {
 	o.courier.Profiles = profiles
 	o.schedule()
 	o.wants(annPrivate)
+}
+
+// Whoever moves the mail of an account elsewhere is told of at the address that it
+// went to before: for seven days, of everything, once.
+func TestAFormerAddressIsToldForAWhile(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before string
+		ago    time.Duration
+		want   []string
+	}{
+		"yesterday":        {"old@home.example", 24 * time.Hour, []string{annPrivate, "old@home.example"}},
+		"almost a week":    {"old@home.example", 7*24*time.Hour - time.Minute, []string{annPrivate, "old@home.example"}},
+		"a week ago":       {"old@home.example", 7 * 24 * time.Hour, []string{annPrivate}},
+		"there and back":   {annPrivate, time.Hour, []string{annPrivate}},
+		"never":            {"", 0, []string{annPrivate}},
+		"it has no moment": {"old@home.example", 100_000 * time.Hour, []string{annPrivate}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, _ := newAccountOffice(t)
+			profile := dynamo.Item{"email": dynamo.S(annPrivate)}
+			if tt.before != "" {
+				profile["email_before"], profile["email_since"] = dynamo.S(tt.before), dynamo.Time(o.courier.Now().Add(-tt.ago))
+			}
+			o.account("ann", "profile", profile)
+			key := o.reset("ann")
+			for range 3 {
+				o.settle(key)
+			}
+			o.wants(tt.want...)
+			if o.owing() != 0 {
+				t.Error("the debt still stands")
+			}
+		})
+	}
 }
 
 // What is about an account never reaches the admins of a workspace, nor is a user

@@ -88,14 +88,17 @@ func (a *Assessor) breaches(ctx context.Context, q Question) (count int, known b
 	return count, true, took
 }
 
-// withoutGuidance returns what the control group is told: the length rule. The
-// score stays, so that the answer has one shape; a page must not show it.
+// withoutGuidance returns what the control group is told: the rules, which are the
+// length and that a breached password is refused where a workspace has it so. How
+// strong one is, and that a breached one is let pass, is guidance. The score stays,
+// so that the answer has one shape; a page must not show it.
 func (q Question) withoutGuidance(a Assessment) Assessment {
-	bare := q.Policy
-	bare.BlockBreached = false
-	// The best score and no breach leave nothing but the length to judge.
-	a.Verdict, a.Reasons = bare.judge(q.Event, q.Password.length(), best, false)
-	a.Breached, a.BreachCount = nil, 0
+	refused := q.Policy.BlockBreached && a.BreachCount > 0
+	// The best score leaves nothing but the rules to judge.
+	a.Verdict, a.Reasons = q.Policy.judge(q.Event, q.Password.length(), best, refused)
+	if !refused {
+		a.Breached, a.BreachCount = nil, 0
+	}
 	return a
 }
 

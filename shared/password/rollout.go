@@ -13,7 +13,8 @@ const (
 	// Guidance is the whole of it.
 	Guidance Variant = "guidance"
 	// Control is what a page does without: passwords are assessed and
-	// measured, but only the length rule is told and enforced.
+	// measured, but only the rules are told and enforced, which are the length
+	// and a workspace's block of breached ones.
 	Control Variant = "control"
 )
 

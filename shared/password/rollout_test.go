@@ -2,6 +2,7 @@ package password_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,9 +42,9 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// TestControlIsToldTheLengthOnly: measured like the others, told as if there
-// were no guidance.
-func TestControlIsToldTheLengthOnly(t *testing.T) {
+// TestControlIsToldTheRulesOnly: measured like the others, told as if there were
+// no guidance. What a workspace refuses is refused all the same.
+func TestControlIsToldTheRulesOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.service.Rollout = 0
@@ -54,13 +55,17 @@ func TestControlIsToldTheLengthOnly(t *testing.T) {
 		warning             string
 		suggestions         []string
 	}{
-		{"correct horse battery staple", "strict", password.OK, []password.Reason{}, "", []string{}}, // breached
+		{"correct horse battery staple", "", password.OK, []password.Reason{}, "", []string{}}, // breached
 		{"passwordpassword", "", password.OK, []password.Reason{}, "", []string{}},
 		{"password", "", password.Block, []password.Reason{password.TooShort}, "This password is too short.", []string{"Make it at least 15 characters long."}},
 		{"password", "mfa", password.OK, []password.Reason{}, "", []string{}},
+		{
+			"correct horse battery staple", "strict", password.Block, []password.Reason{password.Breached},
+			"This password is known from a data breach, so others will try it.", []string{"Choose a password that you use nowhere else."},
+		},
 	} {
 		a := w.ask(t, map[string]any{"password": c.password, "event": "signup", "workspace": c.workspace, "subject": "u1"})
-		if a.Variant != password.Control || a.Verdict != c.verdict || a.Breached != nil || a.BreachCount != 0 || a.Warning != c.warning {
+		if a.Variant != password.Control || a.Verdict != c.verdict || (a.Breached != nil) != slices.Contains(c.reasons, password.Breached) || (a.BreachCount > 0) != (a.Breached != nil) || a.Warning != c.warning {
 			t.Errorf("%q: %+v", c.password, a)
 		}
 		if diff := cmp.Diff(c.suggestions, a.Suggestions) + cmp.Diff(c.reasons, a.Reasons); diff != "" {
@@ -68,7 +73,7 @@ func TestControlIsToldTheLengthOnly(t *testing.T) {
 		}
 	}
 	found := w.figures(t)
-	if len(found) != 4 || found[0]["PasswordsBreached"] != 1.0 || found[0]["PasswordsBlocked"] != 0.0 || found[2]["PasswordsBlocked"] != 1.0 {
+	if len(found) != 5 || found[0]["PasswordsBreached"] != 1.0 || found[0]["PasswordsBlocked"] != 0.0 || found[2]["PasswordsBlocked"] != 1.0 || found[4]["PasswordsBlocked"] != 1.0 {
 		t.Errorf("measured: %v", found)
 	}
 }

@@ -33,9 +33,6 @@ func (c *Counters) Reserve(ctx context.Context, windows []Window, now time.Time)
 	seen := make([]map[int64]int, len(windows))
 	group, within := errgroup.WithContext(ctx)
 	for i, w := range windows {
-		if w.before() == 0 {
-			continue // the condition of the write says it all
-		}
 		group.Go(func() (err error) {
 			seen[i], err = c.read(within, w, now)
 			return err
@@ -60,6 +57,9 @@ func (c *Counters) Reserve(ctx context.Context, windows []Window, now time.Time)
 // read returns the counters of a window that count now, by their numbers.
 func (c *Counters) read(ctx context.Context, w Window, now time.Time) (map[int64]int, error) {
 	last := w.number(now)
+	if w.Shards > 1 {
+		return c.sum(ctx, w, last)
+	}
 	query := &dynamodb.QueryInput{
 		TableName: &c.Table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:   aws.String("#user = :user AND #item BETWEEN :first AND :last"),
@@ -83,6 +83,29 @@ func (c *Counters) read(ctx context.Context, w Window, now time.Time) (map[int64
 		counts[number] = int(dynamo.Number(found, "n"))
 	}
 	return counts, nil
+}
+
+// sum returns what the shards of one counter hold together.
+func (c *Counters) sum(ctx context.Context, w Window, number int64) (map[int64]int, error) {
+	keys := make([]dynamo.Item, w.Shards)
+	for shard := range keys {
+		keys[shard] = w.key(shard, number)
+	}
+	found, err := dynamo.BatchGet(ctx, c.Client, c.Table, keys)
+	counts := map[int64]int{}
+	for _, counter := range found {
+		counts[number] += int(dynamo.Number(counter, "n"))
+	}
+	return counts, err
+}
+
+// key is that of a counter, of one of its shards where there are several.
+func (w Window) key(shard int, number int64) dynamo.Item {
+	name := w.Name
+	if w.Shards > 1 {
+		name += "-" + strconv.Itoa(shard)
+	}
+	return dynamo.Item{"user": dynamo.S(w.Partition), "item": dynamo.S(item(name, number))}
 }
 
 // reserve counts in one window. The counters before that of now change no more,
@@ -112,12 +135,9 @@ func (c *Counters) reserve(ctx context.Context, w Window, seen map[int64]int, no
 
 // add counts one more, if the counter is below a limit.
 func (c *Counters) add(ctx context.Context, w Window, shard, limit int, now time.Time) error {
-	name, number := w.Name, w.number(now)
-	if w.Shards > 1 {
-		name += "-" + strconv.Itoa(shard)
-	}
+	number := w.number(now)
 	err := dynamo.Update(ctx, c.Client, &dynamodb.UpdateItemInput{
-		TableName: &c.Table, Key: dynamo.Item{"user": dynamo.S(w.Partition), "item": dynamo.S(item(name, number))},
+		TableName: &c.Table, Key: w.key(shard, number),
 		UpdateExpression:    aws.String("ADD n :one SET purge_at = :purge"),
 		ConditionExpression: aws.String("attribute_not_exists(n) OR n < :limit"),
 		ExpressionAttributeValues: dynamo.Item{

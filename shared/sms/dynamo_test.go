@@ -74,9 +74,9 @@ func TestReserveAtOnce(t *testing.T) {
 		want   int64
 		reason string
 	}{
-		"a user":    {Limits{5, 100, 100, 100, 100}, func(int) string { return "ann" }, phoneOf, 5, UserLimit},
-		"a number":  {Limits{100, 100, 100, 7, 100}, func(i int) string { return fmt.Sprint("user", i) }, func(int) string { return phone }, 7, NumberLimit},
-		"the stack": {Limits{100, 100, 100, 100, 19}, func(i int) string { return fmt.Sprint("user", i) }, phoneOf, 19, StackLimit},
+		"a user":    {Limits{5, 100, 100, 100, 1000}, func(int) string { return "ann" }, phoneOf, 5, UserLimit},
+		"a number":  {Limits{100, 100, 100, 7, 1000}, func(i int) string { return fmt.Sprint("user", i) }, func(int) string { return phone }, 7, NumberLimit},
+		"the stack": {Limits{100, 100, 100, 100, 93}, func(i int) string { return fmt.Sprint("user", i) }, phoneOf, 19, StackLimit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +85,7 @@ func TestReserveAtOnce(t *testing.T) {
 			var group sync.WaitGroup
 			for i := range 40 {
 				group.Go(func() {
-					err := m.Reserve(t.Context(), c.user(i), number(t, c.phone(i)))
+					err := m.Enrolment(t.Context(), c.user(i), number(t, c.phone(i)))
 					switch {
 					case err == nil:
 						passed.Add(1)
@@ -110,8 +110,7 @@ func TestReserveOverTime(t *testing.T) {
 	t.Parallel()
 	w := &world{t: t, now: noon.Add(55 * time.Minute)}
 	m := meter(t, DefaultLimits(1000), w.clock)
-	to := number(t, phone)
-	send := func() error { return m.Reserve(t.Context(), "ann", to) }
+	send := func() error { return m.SignIn(t.Context(), "ann") }
 	for range 5 {
 		if err := send(); err != nil {
 			t.Fatal(err)
@@ -121,15 +120,6 @@ func TestReserveOverTime(t *testing.T) {
 	for range 9 {
 		if err := send(); Reason(err) != UserLimit || !Until(err).Equal(noon.Add(2*time.Hour)) {
 			t.Fatalf("%v until %v", err, Until(err))
-		}
-	}
-	// Another user cannot get at the same number meanwhile, and loses nothing.
-	if err := m.Reserve(t.Context(), "bob", to); Reason(err) != NumberLimit {
-		t.Error(err)
-	}
-	for key := range items(t, m) {
-		if strings.HasPrefix(key, "bob ") {
-			t.Errorf("%s was counted", key)
 		}
 	}
 	w.now = noon.Add(2 * time.Hour)
@@ -149,18 +139,78 @@ func TestReserveOverTime(t *testing.T) {
 	}
 }
 
+// A stranger who says that a number is theirs uses up what enrolments of it have,
+// and nothing of its owner's. Whoever meets that limit loses nothing by it.
+func TestEnrolmentsLeaveSignInsAlone(t *testing.T) {
+	t.Parallel()
+	w := &world{t: t, now: noon}
+	m := meter(t, DefaultLimits(1000), w.clock)
+	to := number(t, phone)
+	for n, stranger := range []string{"s1", "s2", "s3"} {
+		if err := m.Enrolment(t.Context(), stranger, to); err != nil {
+			t.Fatalf("enrolment %d: %v", n+1, err)
+		}
+	}
+	if err := m.Enrolment(t.Context(), "s4", to); Reason(err) != NumberLimit {
+		t.Errorf("the fourth in an hour: %v", err)
+	}
+	w.pass(2 * time.Hour)
+	for _, stranger := range []string{"s4", "s5"} {
+		if err := m.Enrolment(t.Context(), stranger, to); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := m.Enrolment(t.Context(), "s6", to); Reason(err) != NumberLimit {
+		t.Errorf("the sixth in a day: %v", err)
+	}
+	for key := range items(t, m) {
+		if strings.HasPrefix(key, "s6 ") {
+			t.Errorf("%s was counted", key)
+		}
+	}
+	for n := range 5 {
+		if err := m.SignIn(t.Context(), "ann"); err != nil {
+			t.Errorf("the owner's sign-in %d: %v", n+1, err)
+		}
+	}
+}
+
+// Enrolments have a fifth of the stack's day, and leave the rest to sign-ins.
+func TestEnrolmentsHaveAShare(t *testing.T) {
+	t.Parallel()
+	m := meter(t, DefaultLimits(10), always(noon))
+	for i := range 3 {
+		err := m.Enrolment(t.Context(), fmt.Sprint("user", i), number(t, phoneOf(i)))
+		if i < 2 && err != nil || i == 2 && Reason(err) != StackLimit {
+			t.Errorf("enrolment %d: %v", i+1, err)
+		}
+	}
+	for i := range 9 {
+		err := m.SignIn(t.Context(), fmt.Sprint("owner", i))
+		if i < 8 && err != nil || i == 8 && Reason(err) != StackLimit {
+			t.Errorf("sign-in %d: %v", i+1, err)
+		}
+	}
+	// Once the stack's day is used up, whoever asks is not counted for it.
+	for key := range items(t, m) {
+		if strings.HasPrefix(key, "owner8 ") || strings.HasPrefix(key, "user2 ") {
+			t.Errorf("%s was counted", key)
+		}
+	}
+}
+
 // Every counter stands where package mfa expects it, ends by itself, and holds
 // neither number nor more than a count.
 func TestReserveItems(t *testing.T) {
 	t.Parallel()
 	m := meter(t, DefaultLimits(1000), always(noon))
-	if err := m.Reserve(t.Context(), "ann", number(t, phone)); err != nil {
+	if err := m.Enrolment(t.Context(), "ann", number(t, phone)); err != nil {
 		t.Fatal(err)
 	}
 	patterns := []string{
 		`^ann window#sms-user-hour#00029\d{5}$`, `^ann window#sms-user-day#0000\d{6}$`,
-		`^sms#[0-9a-f]{64} window#sms-number-hour#00029\d{5}$`, `^sms#[0-9a-f]{64} window#sms-number-day#0000\d{6}$`,
-		`^sms#stack window#sms-stack-day-[0-7]#00000\d{5}$`,
+		`^sms#[0-9a-f]{64} window#sms-number-enrol-hour#00029\d{5}$`, `^sms#[0-9a-f]{64} window#sms-number-enrol-day#0000\d{6}$`,
+		`^sms#stack window#sms-stack-day-[0-7]#00000\d{5}$`, `^sms#stack window#sms-stack-enrol-day-[0-7]#00000\d{5}$`,
 	}
 	all := items(t, m)
 	for _, pattern := range patterns {
@@ -188,21 +238,20 @@ func TestReserveItems(t *testing.T) {
 func TestReserveStackDay(t *testing.T) {
 	t.Parallel()
 	w := &world{t: t, now: noon.Add(12*time.Hour - time.Second)}
-	limits := DefaultLimits(3)
-	m := meter(t, limits, w.clock)
+	m := meter(t, DefaultLimits(3), w.clock)
 	for i := range 4 {
-		err := m.Reserve(t.Context(), fmt.Sprint("user", i), number(t, phoneOf(i)))
+		err := m.SignIn(t.Context(), fmt.Sprint("user", i))
 		if i < 3 && err != nil || i == 3 && (Reason(err) != StackLimit || !Until(err).Equal(noon.Add(12*time.Hour))) {
 			t.Fatalf("%d: %v until %v", i, err, Until(err))
 		}
 	}
 	w.pass(time.Second)
-	if err := m.Reserve(t.Context(), "ann", number(t, phone)); err != nil {
+	if err := m.Enrolment(t.Context(), "ann", number(t, phone)); err != nil {
 		t.Errorf("after midnight: %v", err)
 	}
 	m.Limits.StackDay = 0
 	before := len(items(t, m))
-	if err := m.Reserve(t.Context(), "eve", number(t, phone2)); Reason(err) != StackLimit || len(items(t, m)) != before {
+	if err := m.SignIn(t.Context(), "eve"); Reason(err) != StackLimit || len(items(t, m)) != before {
 		t.Errorf("without a budget: %v", err)
 	}
 }
@@ -212,11 +261,11 @@ func TestReserveWithoutTable(t *testing.T) {
 	t.Parallel()
 	m := meter(t, DefaultLimits(3), always(noon))
 	m.Limiter.(*Counters).Table = "Another"
-	if err := m.Reserve(t.Context(), "ann", number(t, phone)); err == nil || errors.Is(err, ErrTooMany) {
+	if err := m.Enrolment(t.Context(), "ann", number(t, phone)); err == nil || errors.Is(err, ErrTooMany) {
 		t.Error(err)
 	}
 	m.Secret = func(context.Context) (string, error) { return "{}", nil }
-	if err := m.Reserve(t.Context(), "ann", number(t, phone)); !errors.Is(err, ErrUnavailable) {
+	if err := m.Enrolment(t.Context(), "ann", number(t, phone)); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
 }

@@ -3,21 +3,27 @@ package sms
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Limits are how many texts are sent at most. They are there against toll
 // fraud: somebody who earns by texts to numbers of theirs asks for codes by the
 // thousand.
+//
+// A text to enrol goes to any number that somebody names, so numbers have limits,
+// and all enrolments together have no more than a fifth of the stack's day. A text
+// to sign in goes to a number in force, and is counted for its user alone: else a
+// stranger who knows the number could use up what its owner needs.
 type Limits struct {
 	UserHour, UserDay     int // to one user, in any hour and any day
-	NumberHour, NumberDay int // to one number
+	NumberHour, NumberDay int // to enrol one number
 	StackDay              int // in all, from midnight to midnight in UTC
 }
 
 // DefaultLimits are the limits for a stack that sends so many texts a day.
 func DefaultLimits(stackDay int) Limits {
-	return Limits{UserHour: 5, UserDay: 10, NumberHour: 5, NumberDay: 10, StackDay: stackDay}
+	return Limits{UserHour: 5, UserDay: 10, NumberHour: 3, NumberDay: 5, StackDay: stackDay}
 }
 
 // Window is one of the limits that a send must keep: at most Limit in Length.
@@ -43,19 +49,31 @@ type Window struct {
 // stackShards keeps the counter of the whole stack from being hot.
 const stackShards = 8
 
-// Windows returns the limits for one send, the cheapest to hit first. Number is
-// the number's key, from [Keys.NumberKey]. A user's id holds no #, so the
-// partitions never meet.
-func (l Limits) Windows(user, number string) []Window {
-	const day = 24 * time.Hour
-	number = "sms#" + number
+// enrolShare is which part of the stack's day enrolments may use: one in so many,
+// rounded up.
+const enrolShare = 5
+
+const day = 24 * time.Hour
+
+// SignIn returns the limits for one text to the number that a user has in force,
+// the cheapest to hit first. A user's id holds no #, so the partitions never meet.
+func (l Limits) SignIn(user string) []Window {
 	return []Window{
 		{"sms-user-hour", user, l.UserHour, time.Hour, 10 * time.Minute, 1, UserLimit},
 		{"sms-user-day", user, l.UserDay, day, 2 * time.Hour, 1, UserLimit},
-		{"sms-number-hour", number, l.NumberHour, time.Hour, 10 * time.Minute, 1, NumberLimit},
-		{"sms-number-day", number, l.NumberDay, day, 2 * time.Hour, 1, NumberLimit},
 		{"sms-stack-day", "sms#stack", l.StackDay, day, day, stackShards, StackLimit},
 	}
+}
+
+// Enrolment returns the limits for one text to a number that is to be enrolled,
+// likewise. Number is the number's key, from [Keys.NumberKey].
+func (l Limits) Enrolment(user, number string) []Window {
+	windows, number := l.SignIn(user), "sms#"+number
+	return slices.Insert(windows, len(windows)-1,
+		Window{"sms-number-enrol-hour", number, l.NumberHour, time.Hour, 10 * time.Minute, 1, NumberLimit},
+		Window{"sms-number-enrol-day", number, l.NumberDay, day, 2 * time.Hour, 1, NumberLimit},
+		Window{"sms-stack-enrol-day", "sms#stack", (l.StackDay + enrolShare - 1) / enrolShare, day, day, stackShards, StackLimit},
+	)
 }
 
 // number returns the number of the counter of a time.
@@ -114,14 +132,20 @@ type Meter struct {
 	Now    func() time.Time
 }
 
-// Reserve counts a send to a user's number before it is made, so that of any
-// number of sends at once no more get through than the limits allow. What is
-// reserved stays so, whatever becomes of the send. Errors are ErrTooMany, with
-// [Until] set, ErrUnavailable and the table's.
-func (m *Meter) Reserve(ctx context.Context, user string, to Number) error {
+// SignIn counts a text to the number that a user has in force before it is sent,
+// so that of any number of sends at once no more get through than the limits allow.
+// What is counted stays so, whatever becomes of the send. Errors are ErrTooMany,
+// with [Until] set, and the table's.
+func (m *Meter) SignIn(ctx context.Context, user string) error {
+	return m.Limiter.Reserve(ctx, m.Limits.SignIn(user), m.Now())
+}
+
+// Enrolment is SignIn for a text to a number that is to be enrolled. It may be
+// ErrUnavailable too, when there is no key to count the number under.
+func (m *Meter) Enrolment(ctx context.Context, user string, to Number) error {
 	keys, err := readKeys(ctx, m.Secret)
 	if err != nil {
 		return err
 	}
-	return m.Limiter.Reserve(ctx, m.Limits.Windows(user, keys.NumberKey(to)), m.Now())
+	return m.Limiter.Reserve(ctx, m.Limits.Enrolment(user, keys.NumberKey(to)), m.Now())
 }

@@ -21,9 +21,9 @@ func TestWindows(t *testing.T) {
 		t.Fatalf("the key of a number is %q", key)
 	}
 	var got []string
-	for _, w := range DefaultLimits(1000).Windows("ann", key) {
+	for _, w := range DefaultLimits(1000).Enrolment("ann", key) {
 		got = append(got, strings.Join([]string{w.Name, w.Partition, w.Length.String(), w.Step.String()}, " "))
-		want := map[string]int{"sms-user-hour": 5, "sms-user-day": 10, "sms-number-hour": 5, "sms-number-day": 10, "sms-stack-day": 1000}[w.Name]
+		want := map[string]int{"sms-user-hour": 5, "sms-user-day": 10, "sms-number-enrol-hour": 3, "sms-number-enrol-day": 5, "sms-stack-enrol-day": 200, "sms-stack-day": 1000}[w.Name]
 		if w.Limit != want || w.Length%w.Step != 0 {
 			t.Errorf("%+v", w)
 		}
@@ -33,11 +33,24 @@ func TestWindows(t *testing.T) {
 	}
 	want := []string{
 		"sms-user-hour ann 1h0m0s 10m0s", "sms-user-day ann 24h0m0s 2h0m0s",
-		"sms-number-hour sms#" + key + " 1h0m0s 10m0s", "sms-number-day sms#" + key + " 24h0m0s 2h0m0s",
-		"sms-stack-day sms#stack 24h0m0s 24h0m0s",
+		"sms-number-enrol-hour sms#" + key + " 1h0m0s 10m0s", "sms-number-enrol-day sms#" + key + " 24h0m0s 2h0m0s",
+		"sms-stack-enrol-day sms#stack 24h0m0s 24h0m0s", "sms-stack-day sms#stack 24h0m0s 24h0m0s",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%s", strings.Join(got, "\n"))
+	}
+	// To sign in counts for nobody but the user, whatever number is theirs.
+	got = nil
+	for _, w := range DefaultLimits(1000).SignIn("ann") {
+		got = append(got, w.Name)
+	}
+	if !slices.Equal(got, []string{"sms-user-hour", "sms-user-day", "sms-stack-day"}) {
+		t.Errorf("to sign in: %v", got)
+	}
+	for stack, want := range map[int]int{0: 0, 1: 1, 5: 1, 6: 2, 1000: 200} {
+		if w := DefaultLimits(stack).Enrolment("ann", key)[4]; w.Limit != want {
+			t.Errorf("of %d a day %d are for enrolments", stack, w.Limit)
+		}
 	}
 }
 
@@ -47,7 +60,7 @@ func TestWindows(t *testing.T) {
 func TestWindowHoldsAnywhere(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		windows := Limits{rapid.IntRange(0, 6).Draw(t, "limit"), 3, 5, 10, 7}.Windows("ann", "x")
+		windows := Limits{rapid.IntRange(0, 6).Draw(t, "limit"), 3, 5, 10, 7}.Enrolment("ann", "x")
 		w := windows[rapid.IntRange(0, 3).Draw(t, "window")]
 		counts := map[int64]int{}
 		var sent []time.Time

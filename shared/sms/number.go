@@ -10,6 +10,7 @@
 package sms
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -87,6 +88,19 @@ func ParseNumber(text string, regions Regions) (Number, error) {
 	e164 := phonenumbers.Format(parsed, phonenumbers.E164)
 	return Number{&e164, int(parsed.GetCountryCode()), region}, nil
 }
+
+// KeptNumber reads a number that ParseNumber has judged and Reveal returned. Where
+// texts go may have changed since; it is for checking a code that was sent to it.
+func KeptNumber(e164 string) (Number, error) {
+	parsed, err := phonenumbers.Parse(e164, phonenumbers.UNKNOWN_REGION)
+	if err != nil {
+		return Number{}, errKept
+	}
+	return Number{&e164, int(parsed.GetCountryCode()), phonenumbers.GetRegionCodeForNumber(parsed)}, nil
+}
+
+// errKept repeats nothing of the number either.
+var errKept = errors.New("a phone number that is kept cannot be read")
 
 // digitsOf returns "+" and the digits of a number as people write, copy and
 // paste it. The library would find a number within any text, and read letters as

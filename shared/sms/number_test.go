@@ -254,3 +254,17 @@ func BenchmarkParseNumber(b *testing.B) {
 		}
 	}
 }
+
+// A number that is kept is read as it was given, wherever texts go by now; what
+// cannot be one is an error that repeats nothing.
+func TestKeptNumber(t *testing.T) {
+	t.Parallel()
+	given := number(t, phone)
+	kept, err := KeptNumber(given.Reveal())
+	if err != nil || kept.Reveal() != given.Reveal() || kept.Hint() != given.Hint() || kept.Region() != given.Region() {
+		t.Errorf("%v of %s, %v", kept, kept.Region(), err)
+	}
+	if _, err := KeptNumber("604 555"); err == nil || strings.Contains(err.Error(), "604") {
+		t.Error("what is no number is read, or repeated")
+	}
+}
