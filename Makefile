@@ -20,7 +20,7 @@ run: deps ## run everything on this machine, without an AWS account (PORT=3000, 
 .PHONY: test
 test: deps ## all tests, on the real engine and the real binaries
 	@infra/local/prepare.sh test
-	go run ./infra/dynamodblocal/with -- sh -c 'go test ./... && go -C infra/realclients test ./... && cd infra/local && go test -parallel 16 ./...'
+	go run ./infra/dynamodblocal/with -- sh -c 'go test ./... && go -C infra/realclients test ./... && cd infra/local && go test -parallel 8 ./...'
 
 FUZZTIME ?= 20s
 .PHONY: fuzz

@@ -386,8 +386,11 @@ func chance(seed uint64, pick func(c faults.Call, n int) faults.Action) faults.R
 // The schedule fires eight times at once, half of all writes conflict and some
 // calls are throttled: it all ends as after one sweep. What the processes count
 // adds up to what happened, however they shared the work.
+//
+// It runs alone: beside other tests the one database engine may leave a call
+// unanswered for longer than a process waits, and then a workspace is rightly
+// reported as failed.
 func TestSweepEightAtOnce(t *testing.T) {
-	t.Parallel()
 	s := newScene(t, local.Options{Instances: 8})
 	for _, seed := range []uint64{1, 2} {
 		before, began := len(s.log.String()), time.Now()
