@@ -77,5 +77,7 @@ func (v *visit) retired(ctx context.Context, from place, by string) error {
 		detail.Place = from.String()
 	}
 	r.Step, r.Old, r.RetireAt, r.Began, r.Trouble = credential.Idle, "", time.Time{}, v.at, credential.Trouble{}
-	return v.advance(ctx, ledger.CredentialKeyRetired, detail, false)
+	err := v.advance(ctx, ledger.CredentialKeyRetired, detail, false)
+	v.gone = err == nil
+	return err
 }

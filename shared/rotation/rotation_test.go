@@ -76,7 +76,9 @@ func TestRotatesNamedKeyPairs(t *testing.T) {
 	if named := w.account.Keys("Loader").Named; len(named) != 2 || !named[0].ExpiresAt.IsZero() || !named[1].ExpiresAt.IsZero() {
 		t.Errorf("the key pairs are %+v", named)
 	}
-	w.run(1)
+	if report := w.run(1); report.Due != 1 || report.Done != 0 || report.Retired != 1 {
+		t.Errorf("%+v", report)
+	}
 	if named := w.account.Keys("Loader").Named; len(named) != 1 || named[0].Name != pair+"3" || named[0].Fingerprint != second {
 		t.Errorf("the key pairs are %+v", named)
 	}

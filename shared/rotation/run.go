@@ -25,6 +25,7 @@ type Report struct {
 	KeyPairs int `json:"key_pairs"` // there are
 	Due      int `json:"due"`       // of them had something to be done
 	Done     int `json:"done"`      // new keys that were put in use
+	Retired  int `json:"retired"`   // old keys that were removed, or left to their owners
 	Blocked  int `json:"blocked"`   // wait for a customer
 	Failing  int `json:"failing"`   // are tried again tomorrow
 	Stuck    int `json:"stuck"`     // should have been rotated a week ago, and wait for nobody
@@ -64,7 +65,7 @@ func (r *Rotator) Handle(ctx context.Context, e Event) (Report, error) {
 	if err != nil {
 		return report, err
 	}
-	slog.InfoContext(ctx, "rotated", "scheduled", at, "key_pairs", report.KeyPairs, "due", report.Due, "done", report.Done,
+	slog.InfoContext(ctx, "rotated", "scheduled", at, "key_pairs", report.KeyPairs, "due", report.Due, "done", report.Done, "retired", report.Retired,
 		"blocked", report.Blocked, "failing", report.Failing, "stuck", report.Stuck, "failed", report.Failed)
 	return report, nil
 }
@@ -140,6 +141,9 @@ func (r *Report) add(v *visit, err error, d credential.Defaults) {
 	r.Due++
 	if v.rotated {
 		r.Done++
+	}
+	if v.gone {
+		r.Retired++
 	}
 	switch {
 	case err != nil:

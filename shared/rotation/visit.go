@@ -25,6 +25,7 @@ type visit struct {
 	again          bool // asked for while the old key of the last one is still there
 	retireSupplied *bool
 	rotated        bool // a new key was put in use
+	gone           bool // an old one was removed, or is left to its owner
 	made           bool // the awaited key was made in this visit, so Snowflake cannot know it
 }
 
