@@ -6,57 +6,25 @@ package main
 
 import (
 	"context"
-	"net/http"
-	"os"
-	"strconv"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"safekeep/infra/local/floor/hello/answer"
 )
 
 // As in the real functions, where a call needs it.
-var tables *dynamodb.Client
+var tables = answer.Tables(answer.Config())
 
-var (
-	status, _ = strconv.Atoi(os.Getenv("HELLO_STATUS"))
-	body      = os.Getenv("HELLO_BODY")
-)
+func main() { answer.Start(keep) }
 
-func main() {
-	cfg, err := config.LoadDefaultConfig(context.Background())
-	if err != nil {
-		panic(err)
+func keep(ctx context.Context, event events.LambdaFunctionURLRequest) error {
+	if event.Body == "" {
+		return nil
 	}
-	tables = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(3 * time.Second).WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 32 })
-		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
-			r.MaxAttempts = 8
-			r.RateLimiter = ratelimit.None
-		})
-	})
-	lambda.Start(handle)
-}
-
-func handle(ctx context.Context, event events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse, error) {
-	if event.Body != "" {
-		// Never so in the bench. It keeps the calls that all three make in the
-		// program, so that both load about the same code.
-		if _, err := tables.GetItem(ctx, &dynamodb.GetItemInput{}); err != nil {
-			return events.LambdaFunctionURLResponse{}, err
-		}
-		if _, err := tables.UpdateItem(ctx, &dynamodb.UpdateItemInput{}); err != nil {
-			return events.LambdaFunctionURLResponse{}, err
-		}
+	if _, err := tables.GetItem(ctx, &dynamodb.GetItemInput{}); err != nil {
+		return err
 	}
-	return events.LambdaFunctionURLResponse{
-		StatusCode: status,
-		Headers:    map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store"},
-		Body:       body,
-	}, nil
+	_, err := tables.UpdateItem(ctx, &dynamodb.UpdateItemInput{})
+	return err
 }

@@ -6,72 +6,33 @@ package main
 
 import (
 	"context"
-	"net/http"
-	"os"
-	"strconv"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/pinpointsmsvoicev2"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/nyaruka/phonenumbers"
+
+	"safekeep/infra/local/floor/hello/answer"
 )
 
 // As in the real function, where a call needs them.
 var (
-	tables  *dynamodb.Client
-	keys    *kms.Client
-	secrets *secretsmanager.Client
-	texts   *pinpointsmsvoicev2.Client
-)
-
-var (
-	status, _ = strconv.Atoi(os.Getenv("HELLO_STATUS"))
-	body      = os.Getenv("HELLO_BODY")
-)
-
-func main() {
-	cfg, err := config.LoadDefaultConfig(context.Background())
-	if err != nil {
-		panic(err)
-	}
-	tables = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(3 * time.Second).WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 32 })
-		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
-			r.MaxAttempts = 8
-			r.RateLimiter = ratelimit.None
-		})
-	})
-	keys = kms.NewFromConfig(cfg)
+	cfg     = answer.Config()
+	tables  = answer.Tables(cfg)
+	keys    = kms.NewFromConfig(cfg)
 	secrets = secretsmanager.NewFromConfig(cfg)
-	texts = pinpointsmsvoicev2.NewFromConfig(cfg)
-	lambda.Start(handle)
-}
+	texts   = pinpointsmsvoicev2.NewFromConfig(cfg)
+)
 
-func handle(ctx context.Context, event events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse, error) {
-	if event.Body != "" {
-		// Never so in the bench. It keeps the calls that mfa makes in the program, so
-		// that both load about the same code.
-		if err := all(ctx, event.Body); err != nil {
-			return events.LambdaFunctionURLResponse{}, err
-		}
+func main() { answer.Start(keep) }
+
+func keep(ctx context.Context, event events.LambdaFunctionURLRequest) error {
+	if event.Body == "" {
+		return nil
 	}
-	return events.LambdaFunctionURLResponse{
-		StatusCode: status,
-		Headers:    map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store"},
-		Body:       body,
-	}, nil
-}
-
-func all(ctx context.Context, text string) error {
-	if _, err := phonenumbers.Parse(text, "US"); err != nil {
+	if _, err := phonenumbers.Parse(event.Body, "US"); err != nil {
 		return err
 	}
 	if _, err := tables.Query(ctx, &dynamodb.QueryInput{}); err != nil {
