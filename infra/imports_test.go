@@ -26,7 +26,7 @@ var (
 	}
 	// technicalRooms say whether they may import AWS's packages.
 	technicalRooms = map[string]bool{
-		"dynamo": true, "function": true, "identity": false, "metrics": false, "problem": false, "secret": true, "web": true,
+		"dynamo": true, "function": true, "identity": false, "keyservice": true, "metrics": false, "problem": false, "secret": true, "web": true,
 	}
 )
 

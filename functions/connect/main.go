@@ -15,6 +15,7 @@ import (
 	"safekeep/shared/envelope"
 	"safekeep/shared/function"
 	"safekeep/shared/grant"
+	"safekeep/shared/keyservice"
 	"safekeep/shared/ledger"
 	"safekeep/shared/metrics"
 	"safekeep/shared/snowflake"
@@ -43,7 +44,7 @@ func run(ctx context.Context, environment map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	keys := envelope.NewKMSClient(aws)
+	keys := keyservice.NewClient(aws)
 	vault, err := envelope.New(ctx, keys, c.VaultKey)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"safekeep/shared/dynamo"
 	"safekeep/shared/function"
+	"safekeep/shared/keyservice"
 	"safekeep/shared/ledger"
 	"safekeep/shared/metrics"
 	"safekeep/shared/mfa"
@@ -68,7 +69,7 @@ func run(ctx context.Context, environment map[string]string) error {
 	story := &ledger.Store{Client: client, Table: c.Ledger, Retention: function.Days(c.LedgerDays)}
 	s := mfa.Service{
 		Accounts: &mfa.Store{Client: client, Table: c.Accounts, Ledger: story},
-		Sealer:   &mfa.KMS{Client: mfa.NewKMSClient(cfg), Key: c.Key},
+		Sealer:   &mfa.KMS{Client: keyservice.NewClient(cfg), Key: c.Key},
 		Places:   &workspace.Store{Client: client, Table: c.Workspaces, Ledger: story},
 		Issuer:   c.Issuer, Metrics: metrics.NewRecorder(os.Stdout, c.Stack),
 		Limits:    mfa.Limits{Tries: c.Tries, Window: time.Duration(c.Window) * time.Minute},

@@ -15,6 +15,7 @@ import (
 	"safekeep/shared/dynamo"
 	"safekeep/shared/envelope"
 	"safekeep/shared/function"
+	"safekeep/shared/keyservice"
 	"safekeep/shared/ledger"
 	"safekeep/shared/metrics"
 	"safekeep/shared/rotation"
@@ -47,7 +48,7 @@ func run(ctx context.Context, environment map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	vault, err := envelope.New(ctx, envelope.NewKMSClient(aws), c.VaultKey)
+	vault, err := envelope.New(ctx, keyservice.NewClient(aws), c.VaultKey)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"safekeep/shared/envelope"
 	"safekeep/shared/envelope/kmstest"
 	"safekeep/shared/grant"
+	"safekeep/shared/keyservice"
 	"safekeep/shared/ledger"
 	"safekeep/shared/rotation"
 	"safekeep/shared/snowflake"
@@ -57,7 +58,7 @@ func startSafekeep(t *testing.T) *safekeep {
 		"'; GRANT ROLE LOADING TO USER LOADER; GRANT OWNERSHIP ON USER LOADER TO ROLE LOADING")
 	tables := dynamotest.New(t)
 	story := &ledger.Store{Client: tables, Table: dynamotest.Ledger}
-	vault, err := envelope.New(t.Context(), envelope.NewKMSClient(kmstest.New(t).Config()), kmstest.Key)
+	vault, err := envelope.New(t.Context(), keyservice.NewClient(kmstest.New(t).Config()), kmstest.Key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"safekeep/shared/envelope/kmstest"
+	"safekeep/shared/keyservice"
 )
 
 const otherKey = "arn:aws:kms:us-east-1:000000000000:key/OtherKey"
@@ -81,7 +82,7 @@ func (f forger) seal(keyring mpltypes.IKeyring, pairs map[string]string, require
 func TestForeignMessagesStayShut(t *testing.T) {
 	t.Parallel()
 	k := kmstest.New(t, otherKey)
-	e, err := New(t.Context(), NewKMSClient(k.Config()), kmstest.Key)
+	e, err := New(t.Context(), keyservice.NewClient(k.Config()), kmstest.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func TestForeignMessagesStayShut(t *testing.T) {
 // Where the library panics, its caller does not.
 func TestPanicsAreErrors(t *testing.T) {
 	t.Parallel()
-	e, err := New(t.Context(), NewKMSClient(kmstest.New(t).Config()), kmstest.Key)
+	e, err := New(t.Context(), keyservice.NewClient(kmstest.New(t).Config()), kmstest.Key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,46 +8,16 @@ import (
 	"maps"
 	"strings"
 	"sync"
-	"time"
 
 	mpl "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygenerated"
 	mpltypes "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygeneratedtypes"
 	esdk "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygenerated"
 	esdktypes "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygeneratedtypes"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 )
-
-// The limits of one call. KMS answers in some 10 ms; three tries of 2 s and
-// their pauses end well before the 15 s that connect has.
-const (
-	tryTimeout  = 2 * time.Second
-	maxAttempts = 3
-	maxBackoff  = 500 * time.Millisecond
-)
-
-// NewKMSClient returns a client that gives up on a single try after 2 s and
-// tries up to 3 times with jitter.
-func NewKMSClient(cfg aws.Config) *kms.Client {
-	return kms.NewFromConfig(cfg, func(o *kms.Options) {
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(tryTimeout)
-		// The SDK knows which errors are worth another try: throttling and failures
-		// of KMS are, a refusal is not.
-		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
-			r.MaxAttempts = maxAttempts
-			r.MaxBackoff = maxBackoff
-			// The default token bucket would stop retrying in the middle of an
-			// outage; three tries are few enough.
-			r.RateLimiter = ratelimit.None
-		})
-	})
-}
 
 // suite encrypts with AES-256-GCM under a key that the message commits to, so
 // that no message opens to two plaintexts. It does not sign: that would add a
@@ -82,7 +52,7 @@ var running sync.Mutex
 
 // New returns an envelope under the key with this ARN. An alias or a bare id
 // would seal and then not open, so they are refused here. The client's time
-// limits and retries should be those of [NewKMSClient].
+// limits and retries should be those of keyservice.NewClient.
 func New(ctx context.Context, client *kms.Client, keyARN string) (*Envelope, error) {
 	if !strings.HasPrefix(keyARN, "arn:") || !strings.Contains(keyARN, ":key/") {
 		return nil, fmt.Errorf("envelope: %q is not the ARN of a key", keyARN)

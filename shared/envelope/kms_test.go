@@ -16,6 +16,7 @@ import (
 
 	"safekeep/shared/envelope"
 	"safekeep/shared/envelope/kmstest"
+	"safekeep/shared/keyservice"
 )
 
 const marker = "s3cret-of-acme-corp"
@@ -25,7 +26,7 @@ var acme = envelope.Context{Workspace: "acme", Credential: "0b5e3c1e-7a52-4a3c-9
 func open(t testing.TB) (*envelope.Envelope, *kmstest.KMS) {
 	t.Helper()
 	k := kmstest.New(t)
-	e, err := envelope.New(t.Context(), envelope.NewKMSClient(k.Config()), kmstest.Key)
+	e, err := envelope.New(t.Context(), keyservice.NewClient(k.Config()), kmstest.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestWhatCannotBeSealed(t *testing.T) {
 		t.Errorf("KMS was asked: %v", k.Calls())
 	}
 	for _, key := range []string{"", "VaultKey", "alias/safekeep-vault", "arn:aws:kms:us-east-1:000000000000:alias/safekeep-vault", "arn:key/", "arn::key/x"} {
-		if _, err := envelope.New(t.Context(), envelope.NewKMSClient(k.Config()), key); err == nil {
+		if _, err := envelope.New(t.Context(), keyservice.NewClient(k.Config()), key); err == nil {
 			t.Errorf("a key called %q will do", key)
 		}
 	}
@@ -272,7 +273,7 @@ func TestKMSIsDown(t *testing.T) {
 	down := k.Config()
 	nowhere := "http://127.0.0.1:1"
 	down.BaseEndpoint = &nowhere
-	e, err := envelope.New(t.Context(), envelope.NewKMSClient(down), kmstest.Key)
+	e, err := envelope.New(t.Context(), keyservice.NewClient(down), kmstest.Key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,36 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
-
-// The limits of one call: KMS answers in some 10 ms, and three tries of 2 s with
-// their pauses end well before a Lambda's time.
-const (
-	tryTimeout  = 2 * time.Second
-	maxAttempts = 3
-	maxBackoff  = 500 * time.Millisecond
-)
-
-// NewKMSClient returns a client that gives up on a single try after 2 s and tries
-// up to 3 times with jitter, as envelope's does. That package comes with the
-// Encryption SDK, which this function does without: what is sealed here is short
-// enough for KMS itself.
-func NewKMSClient(cfg aws.Config) *kms.Client {
-	return kms.NewFromConfig(cfg, func(o *kms.Options) {
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(tryTimeout)
-		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
-			r.MaxAttempts, r.MaxBackoff, r.RateLimiter = maxAttempts, maxBackoff, ratelimit.None
-		})
-	})
-}
 
 // KMS is a Sealer whose key never leaves AWS: a symmetric key. A message opens
 // only for the user and the purpose that it was sealed for, so one that is copied

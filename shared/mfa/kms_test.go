@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"safekeep/shared/envelope/kmstest"
+	"safekeep/shared/keyservice"
 	"safekeep/shared/mfa"
 )
 
@@ -12,7 +13,7 @@ import (
 // else.
 func TestSealedFor(t *testing.T) {
 	k := kmstest.New(t, factorKey)
-	client := mfa.NewKMSClient(k.Config())
+	client := keyservice.NewClient(k.Config())
 	ours, other := &mfa.KMS{Client: client, Key: factorKey}, &mfa.KMS{Client: client, Key: kmstest.Key}
 	seed := []byte("12345678901234567890")
 	sealed, err := ours.Seal(t.Context(), "ann", mfa.TOTP, seed)

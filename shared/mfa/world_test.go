@@ -20,6 +20,7 @@ import (
 	"safekeep/shared/dynamo"
 	"safekeep/shared/dynamo/dynamotest"
 	"safekeep/shared/envelope/kmstest"
+	"safekeep/shared/keyservice"
 	"safekeep/shared/ledger"
 	"safekeep/shared/metrics"
 	"safekeep/shared/mfa"
@@ -94,7 +95,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.service, err = mfa.NewService(mfa.Service{
 		Accounts: &mfa.Store{Client: w.client, Table: accounts, Ledger: w.story},
-		Sealer:   &mfa.KMS{Client: mfa.NewKMSClient(w.kms.Config()), Key: factorKey},
+		Sealer:   &mfa.KMS{Client: keyservice.NewClient(w.kms.Config()), Key: factorKey},
 		Places:   w.places, Texts: w.texts, Regions: regions, Passkeys: keys, Issuer: "Acme",
 		Meter: &sms.Meter{
 			Limits: sms.DefaultLimits(1000), Limiter: &sms.Counters{Client: w.client, Table: accounts}, Now: w.time,

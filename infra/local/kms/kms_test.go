@@ -30,6 +30,7 @@ import (
 	"safekeep/infra/local/kms"
 	"safekeep/shared/envelope"
 	"safekeep/shared/envelope/kmstest"
+	"safekeep/shared/keyservice"
 )
 
 const (
@@ -160,7 +161,7 @@ func TestTheDoubleSaysWhatLocalKMSSays(t *testing.T) {
 
 // The room that seals does on local-kms what it does on the double.
 func TestEnvelopesOpenHere(t *testing.T) {
-	e, err := envelope.New(t.Context(), envelope.NewKMSClient(open(t, "")), kmstest.Key)
+	e, err := envelope.New(t.Context(), keyservice.NewClient(open(t, "")), kmstest.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +238,7 @@ func TestKeysAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg := serve(t, s)
-		e, err := envelope.New(t.Context(), envelope.NewKMSClient(cfg), kmstest.Key)
+		e, err := envelope.New(t.Context(), keyservice.NewClient(cfg), kmstest.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +262,7 @@ func TestKeysAreKept(t *testing.T) {
 		t.Errorf("%v %v", info, err)
 	}
 	// Without one each has keys of its own.
-	e, _ := envelope.New(t.Context(), envelope.NewKMSClient(open(t, "")), kmstest.Key)
+	e, _ := envelope.New(t.Context(), keyservice.NewClient(open(t, "")), kmstest.Key)
 	if _, err := e.Open(t.Context(), c, message); !errors.Is(err, envelope.ErrSealed) {
 		t.Errorf("another stack's message: %v", err)
 	}
@@ -337,7 +338,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestManyAtOnce(t *testing.T) {
-	e, err := envelope.New(t.Context(), envelope.NewKMSClient(open(t, "")), kmstest.Key)
+	e, err := envelope.New(t.Context(), keyservice.NewClient(open(t, "")), kmstest.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +364,7 @@ func TestManyAtOnce(t *testing.T) {
 // BenchmarkEnvelope is the room on local-kms; BenchmarkDecrypt is the call of KMS
 // that is in it.
 func BenchmarkEnvelope(b *testing.B) {
-	e, _ := envelope.New(b.Context(), envelope.NewKMSClient(open(b, "")), kmstest.Key)
+	e, _ := envelope.New(b.Context(), keyservice.NewClient(open(b, "")), kmstest.Key)
 	c := envelope.Context{Workspace: "acme", Credential: "c1", Version: 1}
 	message, _ := e.Seal(b.Context(), c, make([]byte, 1900))
 	b.Run("Seal", func(b *testing.B) {
@@ -379,7 +380,7 @@ func BenchmarkEnvelope(b *testing.B) {
 }
 
 func BenchmarkDecrypt(b *testing.B) {
-	client := envelope.NewKMSClient(open(b, ""))
+	client := keyservice.NewClient(open(b, ""))
 	pairs := map[string]string{"workspace": "acme", "credential": "c1", "version": "1", "kind": "warehouse-credential"}
 	made, _ := client.GenerateDataKey(b.Context(), &awskms.GenerateDataKeyInput{KeyId: aws.String(kmstest.Key), NumberOfBytes: aws.Int32(32), EncryptionContext: pairs})
 	for b.Loop() {
